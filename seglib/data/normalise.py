@@ -16,9 +16,9 @@ from seglib.settings import nearest
 
 # The spread below which an image counts as constant, relative to its largest absolute value: float32 resolves 6e-8.
 _RELATIVE_FLOOR = 1e-6
-# A median absolute deviation of less than this share of the standard deviation says that most pixels are equal
-# (a flat or saturated background); dividing by it would blow the cells up.
-_MAD_FLOOR = 0.1
+# Where most of the picture is flat background, the median absolute deviation measures the camera's noise alone and
+# dividing by it sends cells to 150 (seen on real phase contrast); this share of the standard deviation is the least.
+_MAD_FLOOR = 0.5
 
 
 def none(gray: np.ndarray) -> np.ndarray:
@@ -39,11 +39,11 @@ def zscore(gray: np.ndarray) -> np.ndarray:
 def percentile(gray: np.ndarray) -> np.ndarray:
     """y = (x - p1) / (p99 - p1), clipped to [0, 1]; p1 and p99 are the 1st and 99th percentile."""
     low, high = (float(value) for value in np.percentile(gray, (1, 99)))
-    return np.clip(_scaled(gray, low, high - low), 0.0, 1.0)
+    return np.clip(_scaled(gray, low, high - low), np.float32(0), np.float32(1))
 
 
 def background(gray: np.ndarray) -> np.ndarray:
-    """y = (x - median) / s, s = 1.4826 · median(|x - median|), but at least a tenth of the standard deviation.
+    """y = (x - median) / s, s = 1.4826 · median(|x - median|), but at least half the standard deviation.
 
     The median is the background where less than half of the image is cells; s is the standard deviation of normal noise
     (Rousseeuw & Croux 1993, doi:10.1080/01621459.1993.10476408).
@@ -54,14 +54,15 @@ def background(gray: np.ndarray) -> np.ndarray:
 
 
 def clahe(gray: np.ndarray) -> np.ndarray:
-    """Contrast-limited adaptive histogram equalisation (Zuiderveld 1994) of the min-max image, in [0, 1].
+    """Contrast-limited adaptive histogram equalisation (Zuiderveld 1994) of the percentile image, in [0, 1].
 
-    65,536 grey levels, 8 × 8 tiles, clip limit 2 times the mean bin.
+    256 grey levels, 8 × 8 tiles, clip limit 2 times the mean bin. (With 65,536 levels a tile has fewer pixels than
+    levels, every bin is clipped, and nothing is equalised.)
     """
-    levels = np.rint(minmax(gray) * 65535).astype(np.uint16)
+    levels = np.rint(percentile(gray) * 255).astype(np.uint8)
     if levels.max() == levels.min():
-        return levels.astype(np.float32)
-    return cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(levels).astype(np.float32) / np.float32(65535)
+        return levels.astype(np.float32) / np.float32(255)
+    return cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(levels).astype(np.float32) / np.float32(255)
 
 
 def _scaled(gray: np.ndarray, center: float, spread: float) -> np.ndarray:

@@ -1,0 +1,90 @@
+"""Masks: what the values of a mask picture mean, decided by rules that can be read, never by a repair."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from skimage.measure import label
+
+from seglib.exceptions import InputError
+
+_TINY_PX = 4  # a patch of one value this small or smaller is a trace of blurring or JPEG, not a cell
+_REMEDY = "Save it as PNG or TIFF with 0 = background and 255 = cell, or one number a cell, without smoothing."
+
+
+def labels_from_raster(pixels: np.ndarray, palette: np.ndarray | None, name: str) -> tuple[np.ndarray, str]:
+    """Decoded mask (H, W[, 3]) -> labels (H, W) int32 and a line that says what was understood.
+
+    One non-zero value (or colour): binary, a cell is an 8-connected component. Several: one number (or colour) a cell,
+    kept as they are. A palette of greys is read as these greys, a coloured one as its indices. Raises InputError naming
+    the file `name` where the values are neither.
+    """
+    how = ""
+    if palette is not None:
+        pixels, how = _palette_values(pixels, palette, name)
+    elif pixels.ndim == 3:
+        pixels, how = _rgb_values(pixels, name)
+    labels, understood = _from_values(_whole(pixels, name), name)
+    return labels, understood + how
+
+
+def _palette_values(indices: np.ndarray, palette: np.ndarray, name: str) -> tuple[np.ndarray, str]:
+    colours = palette[np.unique(indices)].astype(int)
+    if (colours == colours[:, :1]).all():
+        return palette[indices, 0], ", from the greys of a palette"
+    black = ~colours.any(axis=1)
+    if black.any() and palette[0].any():
+        raise InputError(f"{name}: black is not entry 0 of the palette, so the background is unclear. {_REMEDY}")
+    return indices, ", from palette indices"
+
+
+def _rgb_values(pixels: np.ndarray, name: str) -> tuple[np.ndarray, str]:
+    """RGB of equal channels is grey; otherwise black is background and every colour gets a number."""
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    if np.array_equal(red, green) and np.array_equal(green, blue):
+        return red, ", grey stored as RGB"
+    if pixels.dtype.kind == "f":
+        raise InputError(f"{name}: a mask of coloured float values makes no sense. {_REMEDY}")
+    packed = (red.astype(np.int64) << 32) | (green.astype(np.int64) << 16) | blue.astype(np.int64)
+    colours, ids = np.unique(packed, return_inverse=True)
+    if colours[0] != 0:
+        raise InputError(f"{name}: a coloured mask without a black background. {_REMEDY}")
+    return ids.reshape(packed.shape), ", one colour a number on black"
+
+
+def _whole(values: np.ndarray, name: str) -> np.ndarray:
+    """Values as whole numbers from 0 to 2³¹ - 1; refused otherwise."""
+    if values.dtype == bool:
+        return values.astype(np.uint8)
+    if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == np.rint(values)).all()):
+        raise InputError(f"{name}: mask values are not whole numbers. {_REMEDY}")
+    if values.min() < 0 or values.max() > np.iinfo(np.int32).max:
+        raise InputError(f"{name}: mask values from {values.min()} to {values.max()}; allowed: 0 to 2147483647.")
+    return values
+
+
+def _from_values(values: np.ndarray, name: str) -> tuple[np.ndarray, str]:
+    highest = int(values.max())
+    if highest == 0:
+        return np.zeros(values.shape, np.int32), "no cell (all 0)"
+    foreground = values > 0
+    if int(np.min(values, where=foreground, initial=highest)) == highest:
+        _, labels = cv2.connectedComponents(foreground.astype(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+        return labels, f"binary 0/{highest}, 8-connected components"
+    labels = np.ascontiguousarray(values, np.int32)
+    _check_ids(labels, name)
+    return labels, "instance ids"
+
+
+def _check_ids(labels: np.ndarray, name: str) -> None:
+    """Numbers of cells fill one patch each; anti-aliasing, JPEG and class numbers leave very many or tiny ones."""
+    patches = label(labels, connectivity=2)
+    areas = np.bincount(patches.ravel())[1:]
+    n_values = len(np.unique(labels[labels > 0]))
+    n_tiny = int(np.count_nonzero(areas <= _TINY_PX))
+    if 2 * n_tiny > len(areas) and len(areas) > 3:
+        got = f"{n_values} grey values, mostly in specks of {_TINY_PX} px or less, as JPEG and smoothing leave them"
+        raise InputError(f"{name}: {got}; neither binary nor one number a cell. {_REMEDY}")
+    if len(areas) > 3 * n_values + 10:
+        got = f"{n_values} values in {len(areas)} separate patches, as classes rather than cells"
+        raise InputError(f"{name}: {got}; neither binary nor one number a cell. {_REMEDY}")
