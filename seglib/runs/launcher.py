@@ -1,0 +1,126 @@
+"""Start, stop and resume training runs. The app and the command line press the same buttons; none needs torch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from seglib.exceptions import InputError
+from seglib.runs import identity, lock, process, record
+from seglib.runs.files import write_json
+from seglib.runs.store import Run, check_id, checkpoints_root, portable
+from seglib.settings import plain
+from seglib.training.config import Config
+
+
+def create(
+    config: Config, run_id: str | None = None, root: str | Path | None = None, *, name: str = "", note: str = ""
+) -> Run:
+    """A new run folder with its config, ready for `spawn` or for `worker.run_training` in this process.
+
+    Without `run_id` the id is time, model and loss, as in 20260102-153045-unet-bce_dice. Raises InputError for a name
+    that is taken or that some system cannot have, and for a config without data.
+    """
+    if not config.data.path:
+        raise InputError("no data set: set data.path (--data) to a folder with images and masks.")
+    root = Path(root) if root else checkpoints_root()
+    root.mkdir(parents=True, exist_ok=True)
+    run = Run(_new_folder(root, config, run_id))
+    config = replace(config, data=replace(config.data, path=portable(config.data.path)))
+    record.update(run.folder, "starting", boot_id=identity.boot_id())
+    write_json(run.folder / "config.json", plain(config))  # last: a folder with a config is a run
+    if name:
+        run.rename(name)
+    if note:
+        run.write_note(note)
+    return run
+
+
+def _new_folder(root: Path, config: Config, run_id: str | None) -> Path:
+    """Made by us alone: mkdir succeeds for one of several that try at once."""
+    if run_id is not None:
+        try:
+            (root / check_id(run_id)).mkdir()
+        except FileExistsError:
+            raise InputError(
+                f"run {run_id!r} exists in {root}; choose another name, or resume it (--resume)."
+            ) from None
+        return root / run_id
+    stem = check_id(f"{time.strftime('%Y%m%d-%H%M%S')}-{config.model.name.lower()}-{config.loss.name}")
+    for i in range(1, 10_000):
+        folder = root / (stem if i == 1 else f"{stem}-{i}")
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue
+    raise InputError(f"{root} holds too many runs of this second; wait a moment.")
+
+
+def spawn(run: Run) -> Run:
+    """Start the detached trainer of a created or resumed run."""
+    process.spawn("train", run.folder)
+    return run
+
+
+def start(
+    config: Config, run_id: str | None = None, root: str | Path | None = None, *, name: str = "", note: str = ""
+) -> Run:
+    """Create a run and start its detached trainer. Raises InputError as `create` does."""
+    return spawn(create(config, run_id, root, name=name, note=note))
+
+
+def stop(run: Run) -> None:
+    """Ask the trainer to finish its step, save and end. Nothing happens to a run that is not alive."""
+    if run.state().live:
+        requests = run.folder / "requests"
+        requests.mkdir(exist_ok=True)
+        (requests / "stop").touch()
+
+
+def escalate(run: Run, grace_s: float = 5.0) -> record.State:
+    """End a trainer that does not answer `stop`: SIGTERM, then SIGKILL after `grace_s` seconds; the state after.
+
+    Only the process that the run's record names by pid, start time and boot is touched, and what it started.
+    """
+    if not run.state().live:
+        return run.state()
+    gone = process.end(identity.from_record(run.record()), grace_s)
+    if gone:
+        record.write_end(run.folder, "stopped", "ended by force; resume goes on from the last checkpoint")
+    return run.state()
+
+
+def prepare_resume(
+    run: Run, *, epochs: int | None = None, steps: int | None = None, minutes: float | None = None
+) -> Run:
+    """Mark a run that has ended as starting again, with a larger budget if given (new totals, not additions).
+
+    Raises InputError while it is alive, without a checkpoint, and for a budget that is not larger.
+    """
+    process.reap()
+    given = {k: v for k, v in {"epochs": epochs, "steps": steps, "minutes": minutes}.items() if v is not None}
+    with lock.hold(run.folder):
+        written = run.record()
+        if record.at_rest(written).live:
+            raise InputError(f"run {run.id} is starting already; it cannot be started twice.")
+        if not run.has_checkpoint("last"):
+            raise InputError(f"run {run.id} has no checkpoint (last.pt): nothing to resume; start a new run.")
+        _check_budget(run, given)
+        (run.folder / "requests" / "stop").unlink(missing_ok=True)
+        record.forget_worker(run.folder)
+        record.update(run.folder, "starting", "resumed", budget={**written.get("budget", {}), **given})
+    return run
+
+
+def _check_budget(run: Run, given: dict[str, float]) -> None:
+    before = {**plain(run.config().training), **run.record().get("budget", {})}
+    for key, value in given.items():
+        if before.get(key) is not None and value <= before[key]:
+            raise InputError(f"training.{key} is {value}; to go on it must be more than the {before[key]} the run had.")
+
+
+def resume(run: Run, *, epochs: int | None = None, steps: int | None = None, minutes: float | None = None) -> Run:
+    """`prepare_resume`, then start the detached trainer again."""
+    return spawn(prepare_resume(run, epochs=epochs, steps=steps, minutes=minutes))

@@ -1,0 +1,156 @@
+"""What jobs do: predict pictures, evaluate a split, draw the demo data set. Imported by the worker alone.
+
+Each task is function(inputs, result, progress, should_stop): it leaves its files in the folder `result` and ends
+early, without an error, when `should_stop()` says so.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from seglib.exceptions import InputError
+
+Progress = Callable[[float, str], None]
+StopAsked = Callable[[], bool]
+
+
+def predict(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
+    """Masks and probabilities of pictures.
+
+    inputs: run (folder); images (list of paths), or data (folder, with grouping and split as in the config) and
+    indices (numbers of its pictures; all unlabelled ones where left out); checkpoint (best), threshold (0.5).
+    result: <stem>.png with 0 and 255, <stem>_probability.png (q), table.csv with one line a picture: image, file,
+    height, width, threshold, foreground_px, foreground_share, components (8-connected).
+    """
+    from seglib.data.readers import read_image
+    from seglib.predict.predictor import load_predictor
+
+    named = _pictures(inputs)
+    threshold = float(inputs.get("threshold", 0.5))
+    predictor = load_predictor(Path(inputs["run"]), inputs.get("checkpoint", "best"))
+    rows = []
+    for number, (stem, name, path) in enumerate(named):
+        progress(number / len(named), name)
+        if should_stop():
+            return
+        q = predictor.probabilities(read_image(path), should_stop)
+        if should_stop():  # a picture in tiles was left half done
+            return
+        rows.append({"image": name, "file": f"{stem}.png", **_save(result, stem, q, threshold)})
+    _write_csv(result / "table.csv", rows)
+    progress(1.0, f"{len(named)} pictures")
+
+
+def _pictures(inputs: dict[str, Any]) -> list[tuple[str, str, Path]]:
+    """(stem of the results, name shown, path) of every picture. Raises InputError for two of one stem, or none."""
+    if "data" in inputs:
+        from seglib.data.dataset import open_dataset
+
+        dataset = open_dataset(inputs["data"], grouping=inputs.get("grouping"), split=inputs.get("split"))
+        indices = inputs.get("indices")
+        chosen = dataset.unlabelled() if indices is None else indices
+        found = [(dataset.records[i].image, dataset.path / dataset.records[i].image) for i in chosen]
+    else:
+        found = [(Path(path).name, Path(path)) for path in inputs.get("images", [])]
+    if not found:
+        raise InputError("no pictures to predict: give some, or choose a data set with unlabelled ones.")
+    stems: dict[str, str] = {}
+    for name, _ in found:
+        stem = Path(name).stem
+        if stem.lower() in stems:
+            raise InputError(f"{name} and {stems[stem.lower()]} would both become {stem}.png; rename one.")
+        stems[stem.lower()] = name
+    return [(Path(name).stem, name, path) for name, path in found]
+
+
+def _save(result: Path, stem: str, q: np.ndarray, threshold: float) -> dict[str, Any]:
+    from seglib.metrics import foreground
+
+    mask = foreground(q, threshold).astype(np.uint8)
+    _write_png(result / f"{stem}.png", mask * 255)
+    _write_png(result / f"{stem}_probability.png", q)
+    pixels = int(mask.sum())
+    components = cv2.connectedComponents(mask, connectivity=8)[0] - 1
+    size = {"height": q.shape[0], "width": q.shape[1], "threshold": threshold}
+    return {**size, "foreground_px": pixels, "foreground_share": round(pixels / q.size, 6), "components": components}
+
+
+def _write_png(file: Path, picture: np.ndarray) -> None:
+    file.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+
+
+def _write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
+    """Probabilities, counts and wrong regions of a whole split, such as train beside val.
+
+    inputs: run (folder), split (train or val), checkpoint (best), threshold (0.5), data (another folder than the
+    run's own, with its grouping and fold from the run's config where it is the run's).
+    result: <image number>.png (q), images.parquet and regions.parquet as a validation of the run has them.
+    """
+    from seglib.data.cache import SampleCache
+    from seglib.evaluate import predictions, rows
+    from seglib.predict.predictor import load_predictor
+    from seglib.runs import diagnosis
+
+    dataset, split = _evaluated_data(inputs), inputs.get("split", "val")
+    indices = dataset.indices(split)
+    if not indices:
+        raise InputError(f"{dataset.path}: no {split} pictures; the other split may have some.")
+    predictor = load_predictor(Path(inputs["run"]), inputs.get("checkpoint", "best"))
+    threshold = float(inputs.get("threshold", 0.5))
+    scores, tables = [], []
+    for prediction in predictions(predictor, SampleCache(dataset), indices, threshold):
+        if should_stop():
+            return
+        _write_png(result / f"{prediction.index}.png", prediction.q)
+        tables.append((prediction.sample, prediction.q))
+        scores.append(prediction.score)
+        progress(len(scores) / len(indices), prediction.sample.name)
+    columns = ["image", "group", "tp", "fp", "fn", "tn", "n_valid"]
+    import pandas as pd
+
+    diagnosis.write_table(result / "images.parquet", pd.DataFrame(rows(scores), columns=columns))
+    diagnosis.write_table(result / "regions.parquet", diagnosis.region_table(tables, threshold))
+
+
+def _evaluated_data(inputs: dict[str, Any]):
+    from seglib.data.dataset import open_dataset
+    from seglib.runs.store import Run
+
+    run = Run(inputs["run"])
+    data = run.config().data
+    if inputs.get("data") and Path(inputs["data"]).resolve() != run.data_path():
+        return open_dataset(inputs["data"])
+    return open_dataset(run.data_path(), grouping=data.grouping, split=data.split, fold=data.fold)
+
+
+def demo(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
+    """The demo data set. inputs: folder, n_images (32), seed (0). Nothing in `result`: the folder is the result."""
+    from seglib.data.demo import make_demo
+
+    make_demo(
+        Path(inputs["folder"]),
+        n_images=int(inputs.get("n_images", 32)),
+        seed=int(inputs.get("seed", 0)),
+        progress=lambda *args: progress(*_share(args)),
+    )
+    progress(1.0, "demo data set")
+
+
+def _share(args: tuple) -> tuple[float, str]:
+    """(fraction), (fraction, text) or (done, total) as (fraction, text)."""
+    if len(args) == 2 and not isinstance(args[1], str):
+        return args[0] / max(args[1], 1), f"{args[0]} of {args[1]}"
+    return float(args[0]), str(args[1]) if len(args) > 1 else ""
