@@ -30,7 +30,7 @@ def setting(
     label: str | None = None,
     basic: bool = False,
 ) -> Any:
-    """A dataclass field with limits [low, high] (both allowed), a unit and a one-line help; `basic` = shown unfolded."""
+    """A dataclass field with limits [low, high] (both allowed), a unit and a one-line help; `basic` = unfolded."""
     metadata = dict(help=help, low=low, high=high, step=step, unit=unit, choices=choices, label=label, basic=basic)
     if isinstance(default, (dict, list)):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
@@ -112,7 +112,9 @@ def _check_limits(spec: Spec, number: float) -> None:
     too_low = spec.low is not None and number < spec.low
     too_high = spec.high is not None and number > spec.high
     if too_low or too_high or not math.isfinite(number):
-        bounds = f"from {spec.low if spec.low is not None else '-inf'} to {spec.high if spec.high is not None else 'inf'}"
+        bounds = (
+            f"from {spec.low if spec.low is not None else '-inf'} to {spec.high if spec.high is not None else 'inf'}"
+        )
         raise InputError(f"{spec.path} is {number}; allowed: {bounds}{' ' + spec.unit if spec.unit else ''}.")
 
 
@@ -152,7 +154,7 @@ def _range(spec: Spec, value: Any) -> tuple[float, float]:
 
 def _mapping(spec: Spec, value: Any) -> dict:
     if not isinstance(value, Mapping):
-        raise _wrong(spec, value, "a mapping such as {\"key\": 1}")
+        raise _wrong(spec, value, 'a mapping such as {"key": 1}')
     return dict(value)
 
 
@@ -170,9 +172,13 @@ def build(cls: type, values: Mapping[str, Any], where: str = "") -> Any:
     known = {f.name for f in fields(cls)}
     for key in values:
         if key not in known:
-            raise InputError(f"unknown setting {where}{key}; allowed here: {', '.join(sorted(known))}.{nearest(key, known)}")
+            raise InputError(
+                f"unknown setting {where}{key}; allowed here: {', '.join(sorted(known))}.{nearest(key, known)}"
+            )
     arguments = {
-        key: build(hints[key], value, f"{where}{key}.") if is_dataclass(hints[key]) and not is_dataclass(value) else value
+        key: build(hints[key], value, f"{where}{key}.")
+        if is_dataclass(hints[key]) and not is_dataclass(value)
+        else value
         for key, value in values.items()
     }
     try:

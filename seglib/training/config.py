@@ -33,14 +33,20 @@ DEVICE_NAMES = ("auto", "cuda", "mps", "cpu")
 class DataConfig(Settings):
     path: str = setting("", "Folder of the data set: images/ and masks/, or a dataset.csv", basic=True)
     grouping: str | None = setting(
-        None, "How pictures belong together without a csv: by name before the frame number, or each file on its own",
-        choices=("name", "file"))
+        None,
+        "How pictures belong together without a csv: by name before the frame number, or each file on its own",
+        choices=("name", "file"),
+    )
     split: str | None = setting(
-        None, "Without a csv: by group, or blocks of one movie in time (not independent)", choices=("group", "blocks"))
+        None, "Without a csv: by group, or blocks of one movie in time (not independent)", choices=("group", "blocks")
+    )
     fold: int | None = setting(None, "Use this fold of dataset.csv as validation set", low=0, high=99)
     normalisation: str = setting(
-        "zscore", "How grey values are brought to one scale, image by image", choices=NORMALISATION_NAMES, basic=True)
-    crop_px: int = setting(256, "Side of the square the network sees in training", low=16, high=4096, step=16, unit="px")
+        "zscore", "How grey values are brought to one scale, image by image", choices=NORMALISATION_NAMES, basic=True
+    )
+    crop_px: int = setting(
+        256, "Side of the square the network sees in training", low=16, high=4096, step=16, unit="px"
+    )
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,15 @@ class ModelConfig(Settings):
     kernel_size: int = setting(3, "Side of the convolution kernels, odd", low=1, high=11, step=2, unit="px")
     activation: str = setting("relu", "Non-linearity after each convolution", choices=ACTIVATION_NAMES)
     norm: str = setting("batch", "Normalisation layer after each convolution", choices=NORM_NAMES, basic=True)
-    dropout: float = setting(0.0, "Share of channels dropped after each block in training", low=0.0, high=0.9, step=0.05)
+    dropout: float = setting(
+        0.0, "Share of channels dropped after each block in training", low=0.0, high=0.9, step=0.05
+    )
     downsampling: str = setting("max_pool", "How resolution is halved", choices=DOWNSAMPLING_NAMES)
     upsampling: str = setting("nearest", "How resolution is doubled", choices=UPSAMPLING_NAMES)
     merge: str = setting("concatenate", "How the skip connection joins the decoder", choices=MERGE_NAMES)
-    residual: bool = setting(False, "Add each block's input to its output (1×1 projection where channels change)", basic=True)
+    residual: bool = setting(
+        False, "Add each block's input to its output (1×1 projection where channels change)", basic=True
+    )
     extra: dict = setting({}, "Arguments of a class of your own, by name")
 
     def __post_init__(self) -> None:
@@ -70,15 +80,27 @@ class ModelConfig(Settings):
 @dataclass(frozen=True)
 class LossConfig(Settings):
     name: str = setting("bce_dice", "What the training minimises", choices=LOSS_NAMES, basic=True)
-    bce_weight: float = setting(0.5, "bce_dice: share of the cross entropy; the rest is Dice", low=0.0, high=1.0, step=0.05)
+    bce_weight: float = setting(
+        0.5, "bce_dice: share of the cross entropy; the rest is Dice", low=0.0, high=1.0, step=0.05
+    )
     epsilon: float = setting(
-        1.0, "dice, bce_dice, tversky: added to numerator and denominator sums so that an empty target has a gradient",
-        low=1e-8, high=1e4, unit="px")
-    gamma: float = setting(2.0, "focal: how strongly easy pixels are played down; 0 = plain bce", low=0.0, high=10.0, step=0.5)
+        1.0,
+        "dice, bce_dice, tversky: added to numerator and denominator sums so that an empty target has a gradient",
+        low=1e-8,
+        high=1e4,
+        unit="px",
+    )
+    gamma: float = setting(
+        2.0, "focal: how strongly easy pixels are played down; 0 = plain bce", low=0.0, high=10.0, step=0.5
+    )
     alpha: float = setting(0.5, "tversky: weight of false positives", low=0.0, high=1.0, step=0.05)
     beta: float = setting(0.5, "tversky: weight of false negatives", low=0.0, high=1.0, step=0.05)
     border_weight: float = setting(
-        10.0, "weighted_bce: extra weight of the gap between touching cells (w0 of the U-Net paper)", low=0.0, high=100.0)
+        10.0,
+        "weighted_bce: extra weight of the gap between touching cells (w0 of the U-Net paper)",
+        low=0.0,
+        high=100.0,
+    )
     border_sigma_px: float = setting(5.0, "weighted_bce: how far that weight reaches", low=0.5, high=50.0, unit="px")
 
 
@@ -88,7 +110,9 @@ class OptimizerConfig(Settings):
     lr: float = setting(1e-3, "Learning rate (the peak, for cosine and one-cycle)", low=1e-7, high=10.0, basic=True)
     weight_decay: float = setting(1e-4, "Pull of the weights towards zero", low=0.0, high=1.0)
     schedule: str = setting("one_cycle", "How the learning rate moves over the steps", choices=SCHEDULE_NAMES)
-    clip_norm: float | None = setting(1.0, "Gradients longer than this are shortened to it; empty = never", low=1e-6, high=1e6)
+    clip_norm: float | None = setting(
+        1.0, "Gradients longer than this are shortened to it; empty = never", low=1e-6, high=1e6
+    )
 
 
 @dataclass(frozen=True)
@@ -96,16 +120,22 @@ class TrainingConfig(Settings):
     batch_size: int = setting(4, "Samples per step", low=1, high=1024, basic=True)
     epochs: int | None = setting(None, "Stop after this many epochs", low=1, high=1_000_000)
     steps: int | None = setting(None, "Stop after this many steps", low=1, high=100_000_000)
-    minutes: float | None = setting(6.0, "Stop after this many minutes of training and validation", low=0.01, high=100_000.0,
-                                    unit="min", basic=True)
+    minutes: float | None = setting(
+        6.0, "Stop after this many minutes of training and validation", low=0.01, high=100_000.0, unit="min", basic=True
+    )
     seed: int = setting(0, "Decides every random draw", low=0, high=2**31 - 1)
     precision: str = setting("auto", "bfloat16 where the device is fast at it, else float32", choices=PRECISION_NAMES)
     device: str = setting("auto", "Where to compute: cuda, mps or cpu", choices=DEVICE_NAMES)
     workers: int = setting(0, "Processes that prepare samples; 0 = a thread of the trainer", low=0, high=64)
-    validate_every: int | None = setting(None, "Steps between validations; empty = about ten times a run", low=1, high=1_000_000, unit="steps")
-    patience: int | None = setting(None, "Stop after this many validations without a better IoU; empty = never", low=1, high=10_000)
-    ema: float = setting(0.0, "Decay of the running average of the weights that is validated and kept; 0 = none",
-                         low=0.0, high=0.99999)
+    validate_every: int | None = setting(
+        None, "Steps between validations; empty = about ten times a run", low=1, high=1_000_000, unit="steps"
+    )
+    patience: int | None = setting(
+        None, "Stop after this many validations without a better IoU; empty = never", low=1, high=10_000
+    )
+    ema: float = setting(
+        0.0, "Decay of the running average of the weights that is validated and kept; 0 = none", low=0.0, high=0.99999
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -123,6 +153,8 @@ class Config(Settings):
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
+BUDGET = ("epochs", "steps", "minutes")  # asking for epochs says that the minutes of a preset no longer count
+
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {},
     "exercise": {
@@ -138,7 +170,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "optimizer.clip_norm": None,
         "training.batch_size": 4,
         "training.epochs": 20,
-        "training.minutes": None,
     },
     "best": {},
 }
@@ -153,7 +184,10 @@ def parse_value(text: str) -> Any:
 
 
 def resolve(
-    preset: str = "quick", file: Path | None = None, settings: Mapping[str, Any] | None = None, recipes: Path | None = None
+    preset: str = "quick",
+    file: Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    recipes: Path | None = None,
 ) -> Config:
     """The config of preset, then JSON file, then single dotted settings; later wins.
 
@@ -168,10 +202,13 @@ def resolve(
 
 
 def _lay(base: dict[str, Any], layer: Mapping[str, Any], recipes: Path | None) -> dict[str, Any]:
-    """`layer` over `base`; a recipe given by name or file replaces the whole recipe below it."""
+    """`layer` over `base`; a recipe by name or file replaces the whole recipe below it, a budget the whole budget."""
     layer = dict(layer)
     if isinstance(layer.get("recipe"), str):
         base, layer["recipe"] = {**base, "recipe": {}}, plain(load_recipe(layer["recipe"], recipes))
+    budget = layer.get("training") if isinstance(layer.get("training"), Mapping) else {}
+    if any(key in budget for key in BUDGET):
+        base = merge(base, {"training": dict.fromkeys(BUDGET)})
     return merge(base, layer)
 
 

@@ -1,0 +1,112 @@
+"""The arguments of each command, and what runs it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from seglib.cli import data, predict, scoring, training
+from seglib.exceptions import InputError
+from seglib.training.config import PRESETS
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose complaint is one line, like every other mistake."""
+
+    def error(self, message: str) -> None:
+        raise InputError(f"{message}; see `{self.prog} --help`.")
+
+
+def build_parser() -> Parser:
+    parser = Parser(
+        prog="python -m seglib", description="Train a U-Net on yeast images and see its recurrent mistakes."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+    _add_demo(commands)
+    _add_check(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_errors(commands)
+    _add_predict(commands)
+    return parser
+
+
+def _add_demo(commands: Any) -> None:
+    parser = commands.add_parser("demo", help="make a data set of synthetic yeast")
+    parser.add_argument("folder", metavar="DIR", type=Path)
+    parser.add_argument("--images", type=int, default=32)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(command=data.demo)
+
+
+def _add_check(commands: Any) -> None:
+    parser = commands.add_parser("check", help="say what is wrong with a data set")
+    parser.add_argument("data", metavar="DATA", type=Path)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--strict", action="store_true", help="exit 2 if there are errors")
+    parser.set_defaults(command=data.check)
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="train a network; prints the run folder")
+    parser.add_argument("--run", required=True, metavar="NAME")
+    parser.add_argument("--data", metavar="DATA")
+    parser.add_argument("--preset", choices=tuple(PRESETS))
+    parser.add_argument("--config", type=Path, metavar="FILE", help="JSON of settings")
+    parser.add_argument("--recipe", metavar="R", help="augmentation: a name or a JSON file")
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings")
+    parser.add_argument("--minutes", type=float, metavar="M")
+    parser.add_argument("--resume", action="store_true")
+    _add_root(parser)
+    parser.set_defaults(command=training.train)
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser("evaluate", help="IoU and Dice of a run, per image and over all")
+    parser.add_argument("run", metavar="RUN")
+    _add_scoring(parser)
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(command=scoring.evaluate)
+
+
+def _add_errors(commands: Any) -> None:
+    parser = commands.add_parser("errors", help="where the IoU goes, and which mistakes come back")
+    parser.add_argument("runs", metavar="RUN", nargs="+")
+    _add_scoring(parser)
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(command=scoring.errors)
+
+
+def _add_predict(commands: Any) -> None:
+    parser = commands.add_parser("predict", help="masks of new pictures")
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--probabilities", action="store_true", help="also write STEM_probability.png, 0 to 255")
+    parser.add_argument("--overwrite", action="store_true")
+    _add_model(parser)
+    parser.set_defaults(command=predict.predict)
+
+
+def _add_root(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where the runs are (checkpoints/)")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    _add_root(parser)
+    parser.add_argument("--threshold", type=_threshold, default=0.5, metavar="T")
+    parser.add_argument("--checkpoint", choices=("best", "last"), default="best")
+
+
+def _add_scoring(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    parser.add_argument("--data", type=Path, metavar="DATA", help="another data set than the run was trained on")
+    parser.add_argument("--split", choices=("train", "val"), default="val")
+
+
+def _threshold(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"threshold is {text}; allowed: above 0, up to 1")
+    return value

@@ -1,0 +1,125 @@
+"""Checkpoints: files of a run that survive a crash at any moment.
+
+Each is written under a temporary name, flushed to disk, renamed, and has its sha256 beside it. `last.pt` is the whole
+state of a training, read back with `weights_only=True`; `best.safetensors` is weights alone. The checkpoint before
+the last is kept until the next one: a damaged one is never used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from seglib.exceptions import InputError
+
+LAST, PREVIOUS, BEST = "last.pt", "last.previous.pt", "best.safetensors"
+
+
+def save_last(folder: Path, state: dict[str, Any]) -> Path:
+    """Write `state` (tensors and plain values) as last.pt; the one before becomes last.previous.pt."""
+    target = Path(folder) / LAST
+    temporary = _write(target, lambda file: torch.save(state, file))
+    if is_intact(target):
+        for suffix in ("", ".sha256"):
+            Path(f"{target}{suffix}").replace(Path(folder) / f"{PREVIOUS}{suffix}")
+    _publish(temporary, target)
+    return target
+
+
+def load_last(folder: Path) -> tuple[dict[str, Any], str | None]:
+    """The newest intact training state, and a note if it had to fall back to the one before.
+
+    Raises InputError if neither is there and intact.
+    """
+    for name in (LAST, PREVIOUS):
+        file = Path(folder) / name
+        if is_intact(file):
+            state = torch.load(file, map_location="cpu", weights_only=True)
+            damaged = name == PREVIOUS
+            note = (
+                f"{LAST} is missing or damaged; continued from {PREVIOUS}, step {state['step']}." if damaged else None
+            )
+            return state, note
+    raise InputError(f"{folder} holds no intact checkpoint ({LAST}, {PREVIOUS}): nothing to resume; start a new run.")
+
+
+def save_weights(file: Path, weights: dict[str, torch.Tensor], about: dict[str, Any]) -> Path:
+    """Write weights as safetensors, `about` (JSON values) in its header."""
+    tensors = {name: value.detach().to("cpu").contiguous().clone() for name, value in weights.items()}
+    header = {key: json.dumps(value) for key, value in about.items()}
+    _publish(_write(file, lambda path: save_file(tensors, path, metadata=header)), file)
+    return file
+
+
+def load_weights(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Weights and header of a safetensors file. Raises InputError if it is missing, damaged or no such file."""
+    file = Path(file)
+    if not file.exists():
+        raise InputError(f"{file} is not there: the run has saved no such checkpoint yet.")
+    if not is_intact(file):
+        raise InputError(f"{file} is damaged: its sha256 is not the one noted when it was written.")
+    try:
+        with safe_open(file, framework="pt") as reader:
+            header = {key: json.loads(value) for key, value in (reader.metadata() or {}).items()}
+            return {name: reader.get_tensor(name) for name in reader.keys()}, header  # noqa: SIM118
+    except (SafetensorError, ValueError) as error:
+        raise InputError(f"{file} cannot be read as safetensors: {error}.") from None
+
+
+def is_intact(file: Path) -> bool:
+    """Whether the file is there and has the sha256 noted beside it."""
+    file = Path(file)
+    note = _beside(file)
+    if not (file.exists() and note.exists()):
+        return False
+    return note.read_text(encoding="ascii").strip() == _sha256(file)
+
+
+def _beside(file: Path) -> Path:
+    return file.with_name(file.name + ".sha256")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write(target: Path, write: Callable[[Path], Any]) -> Path:
+    temporary = target.with_name(target.name + ".tmp")
+    write(temporary)
+    _flush(temporary)
+    return temporary
+
+
+def _publish(temporary: Path, target: Path) -> None:
+    """Rename file and sha256 into place. The note goes first: a crash between them leaves a mismatch, no more."""
+    note = _beside(temporary)
+    note.write_text(_sha256(temporary), encoding="ascii")
+    _flush(note)
+    note.replace(_beside(target))
+    temporary.replace(target)
+    _flush_folder(target.parent)
+
+
+def _flush(file: Path) -> None:
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make renames durable; Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,98 @@
+"""Draws: the samples a network sees in training, each a function of (seed, epoch, index). No torch.
+
+Normalise the whole image, augment it, cut a crop: the trainer and the preview call this one code.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from seglib.augment.pipeline import augment, generator
+from seglib.data.borders import border_weights
+from seglib.data.cache import SampleCache
+from seglib.data.dataset import Dataset
+from seglib.data.normalise import normalise
+from seglib.data.readers import to_gray
+from seglib.data.sample import Sample
+from seglib.exceptions import InputError
+from seglib.training.config import Config
+
+ORDER_STREAM = 2**31 - 1  # an index no draw uses: the random stream of an epoch's order
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What the network sees: x (h, w) float32, target and valid (h, w) bool, weights (h, w) float32 or None."""
+
+    name: str
+    x: np.ndarray
+    target: np.ndarray
+    valid: np.ndarray
+    weights: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Normalise:
+    """Sample -> Sample whose image is grey, float32 and normalised as a whole."""
+
+    method: str
+
+    def __call__(self, sample: Sample) -> Sample:
+        return replace(sample, image=normalise(to_gray(sample.image), self.method))
+
+
+class Draws:
+    """The training set as a stream of draws; `len` is the number of draws of one epoch.
+
+    That is max(number of train images, train pixels / crop pixels), so that a few large fields make as long an epoch
+    as many small ones. Raises InputError if no image has a mask and the split `train`.
+    """
+
+    def __init__(self, dataset: Dataset, config: Config):
+        self.config = config
+        self.indices = dataset.indices("train")
+        if not self.indices:
+            raise InputError(f"{dataset.path} has no labelled image with split `train`: nothing to train on.")
+        self.samples = SampleCache(dataset, Normalise(config.data.normalisation))
+        self._weights = np.array([dataset.records[i].weight for i in self.indices], dtype=float)
+        self._needs_weights = config.loss.name == "weighted_bce"
+        self._length = self._count()
+
+    def _count(self) -> int:
+        pixels = sum(self.samples[i].labels.size for i in self.indices)
+        return max(len(self.indices), math.ceil(pixels / self.config.data.crop_px**2))
+
+    def __len__(self) -> int:
+        return self._length
+
+    def position(self, number: int) -> tuple[int, int]:
+        """(epoch, index) of the draw `number`, counted from the start of the training."""
+        return divmod(number, self._length)
+
+    @lru_cache(maxsize=4)  # noqa: B019 - one Draws lives as long as its training
+    def order(self, epoch: int) -> np.ndarray:
+        """(len,) record indices in the order of this epoch; equal weights visit every image before any twice."""
+        rng = generator(self.config.training.seed, epoch, ORDER_STREAM)
+        if np.ptp(self._weights) > 0:
+            return rng.choice(self.indices, size=self._length, p=self._weights / self._weights.sum())
+        rounds = math.ceil(self._length / len(self.indices))
+        return np.concatenate([rng.permutation(self.indices) for _ in range(rounds)])[: self._length]
+
+    def __getitem__(self, number: int) -> Drawn:
+        epoch, index = self.position(number)
+        return self.draw(int(self.order(epoch)[index]), generator(self.config.training.seed, epoch, index))
+
+    def draw(self, record: int, rng: np.random.Generator) -> Drawn:
+        """One augmented crop of the image number `record` of the data set."""
+        sample = self.samples[record]
+        side = self.config.data.crop_px
+        seen = augment(sample.image, sample.labels, sample.valid, self.config.recipe, rng, crop=(side, side))
+        weights = None
+        if self._needs_weights:
+            loss = self.config.loss
+            weights = 1 + border_weights(seen.labels, loss.border_weight, loss.border_sigma_px)
+        return Drawn(sample.name, seen.image, seen.labels > 0, seen.valid, weights)

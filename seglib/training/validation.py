@@ -1,0 +1,90 @@
+"""Validation: whole images of val, and as many of train, scored by the code that evaluates; written into the run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from seglib.augment.pipeline import generator
+from seglib.data.cache import SampleCache
+from seglib.data.dataset import Dataset
+from seglib.evaluate import ImageScore, predictions, ratios, rows
+from seglib.images import write_png
+from seglib.predict.predictor import Predictor
+from seglib.training.events import Summary
+
+SAMPLE_STREAM = 2**31 - 2  # an index no draw uses: the random stream that picks the train sample
+
+
+class Validator:
+    """Scores a predictor on val and on a fixed sample of train, and keeps what pages read."""
+
+    def __init__(self, dataset: Dataset, samples: SampleCache, seed: int, folder: Path):
+        self.dataset, self.samples = dataset, samples
+        self.folder = Path(folder) / "validation"
+        self.val = dataset.indices("val")
+        self.train = dataset.indices("train")
+        size = min(len(self.val) or len(self.train), len(self.train))
+        rng = generator(seed, 0, SAMPLE_STREAM)
+        self.train_sample = sorted(int(i) for i in rng.choice(self.train, size, replace=False))
+
+    def validate(self, predictor: Predictor, step: int) -> tuple[Summary | None, Summary]:
+        """Score val and the train sample; writes the counts of this step and the probabilities as `last`."""
+        val = self._score(predictor, self.val, "last", step)
+        train = self._score(predictor, self.train_sample)
+        target = self.folder / f"{step:06d}"
+        target.mkdir(parents=True, exist_ok=True)
+        write_table(target / "images.parquet", val)
+        write_table(target / "train.parquet", train)
+        return (summary(val) if val else None), summary(train)
+
+    def keep_as_best(self) -> None:
+        """What was written as `last` becomes `best` too."""
+        shutil.copytree(self.folder / "last", self.folder / "best.tmp", dirs_exist_ok=True)
+        _swap(self.folder / "best.tmp", self.folder / "best")
+
+    def all_train(self, predictor: Predictor) -> Summary:
+        """Score every train image; the counts stand in validation/best/train.parquet."""
+        scores = self._score(predictor, self.train)
+        (self.folder / "best").mkdir(parents=True, exist_ok=True)
+        write_table(self.folder / "best" / "train.parquet", scores)
+        return summary(scores)
+
+    def _score(self, predictor: Predictor, indices: list[int], name: str = "", step: int = 0) -> list[ImageScore]:
+        """Scores; with a `name` also validation/<name>/: the probabilities as PNG and which step they are of."""
+        scores = []
+        temporary = self.folder / f"{name}.tmp"
+        if name:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            (temporary / "step").write_text(str(step), encoding="ascii")
+        for number, prediction in enumerate(predictions(predictor, self.samples, indices)):
+            scores.append(prediction.score)
+            if name:
+                write_png(temporary / f"{number}.png", prediction.q)  # numbered as the rows of images.parquet
+        if name:
+            _swap(temporary, self.folder / name)
+        return scores
+
+
+def summary(scores: list[ImageScore]) -> Summary:
+    return Summary(**ratios(scores))
+
+
+def write_table(file: Path, scores: list[ImageScore]) -> None:
+    columns = ["image", "group", "tp", "fp", "fn", "tn", "n_valid"]
+    temporary = file.with_name(file.name + ".tmp")
+    pd.DataFrame(rows(scores), columns=columns).to_parquet(temporary, index=False)
+    temporary.replace(file)
+
+
+def _swap(new: Path, old: Path) -> None:
+    """Put the folder `new` in the place of `old`; a reader sees the one or the other, or for a moment none."""
+    aside = old.with_name(old.name + ".old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if old.exists():
+        old.replace(aside)
+    new.replace(old)
+    shutil.rmtree(aside, ignore_errors=True)
