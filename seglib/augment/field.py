@@ -1,0 +1,93 @@
+"""Smooth random fields on the endless plane: the bending of elastic deformation and the drift of uneven light.
+
+A field is a sum of cubic B-splines on a lattice of spacing sigma about a centre, with Gaussian random numbers for
+coefficients that are blurred on the lattice so that blur and spline together have standard deviation sigma: white noise
+under a Gaussian, as in Simard, Steinkraus and Platt 2003 (doi:10.1109/ICDAR.2003.1227801), at a cost that does not grow
+with sigma. The number at a lattice node depends on the seed and the node alone. So a window of a field is that part of
+the whole, and another sigma stretches the same field.
+
+Plain elementwise sums, no BLAS: matrix products change in the last bit with the number of threads.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+# A cubic B-spline has variance 1/3 in units of the lattice; the blur of the coefficients adds what is missing to 1.
+_RADIUS = 4
+_BLUR = np.exp(-0.75 * np.arange(-_RADIUS, _RADIUS + 1) ** 2)
+# Autocorrelation of the blur: covariance of the coefficients k nodes apart, for k = 0..3
+_COVARIANCE = np.correlate(_BLUR, _BLUR, "full")[2 * _RADIUS : 2 * _RADIUS + 4]
+
+
+def smooth_fields(
+    seed: int, count: int, sigma_px: float, rows: np.ndarray, cols: np.ndarray, centre: tuple[float, float]
+) -> np.ndarray:
+    """(count, len(rows), len(cols)) float32: independent fields of mean 0 and standard deviation 1 on a grid of points.
+
+    Covariance at distance r is about exp(-r² / 4 sigma²). `rows` and `cols` are increasing coordinates in px;
+    `centre` (row, col) is where the lattice is anchored.
+    """
+    (row_first, row_weights), (col_first, col_weights) = (
+        _spline(np.asarray(points, float), sigma_px, middle) for points, middle in zip((rows, cols), centre)
+    )
+    row_span, col_span = ((int(first[0]), int(first[-1]) + 4) for first in (row_first, col_first))
+    nodes = _nodes(seed, count, row_span, col_span)
+    # columns first, on the few lattice rows; then whole rows at once, which memory likes
+    narrow = sum(nodes[:, :, col_first - col_span[0] + tap] * col_weights[tap] for tap in range(4))
+    return np.stack([_expand(field, row_first - row_span[0], row_weights) for field in narrow])
+
+
+def _expand(field: np.ndarray, first: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(nodes, w) -> (len(first), w) by four taps along the rows."""
+    total = field[first]
+    total *= weights[0][:, None]
+    part = np.empty_like(total)
+    for tap in range(1, 4):
+        np.take(field, first + tap, axis=0, out=part, mode="clip")
+        part *= weights[tap][:, None]
+        total += part
+    return total
+
+
+def _spline(points: np.ndarray, sigma_px: float, centre: float) -> tuple[np.ndarray, np.ndarray]:
+    """First of the four nodes at each point (n,), and weights (4, n) float32, scaled to unit variance of the sum."""
+    place = (points - centre) / sigma_px
+    node = np.floor(place)
+    t = place - node
+    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, 3 * (1 - t) ** 3 - 6 * (1 - t) ** 2 + 4, t**3]) / 6
+    variance = sum(weights[a] * weights[b] * _COVARIANCE[abs(a - b)] for a in range(4) for b in range(4))
+    return node.astype(np.int64) - 1, (weights / np.sqrt(variance)).astype(np.float32)
+
+
+def _nodes(seed: int, count: int, row_span: tuple[int, int], col_span: tuple[int, int]) -> np.ndarray:
+    """(count, rows, cols) float32 blurred random numbers of the lattice nodes from..to (to excluded)."""
+    reach = _RADIUS + max(-row_span[0], row_span[1], -col_span[0], col_span[1])
+    shells = _shells(reach)
+    drawn = np.random.Generator(np.random.Philox(seed)).standard_normal((shells.size, count), dtype=np.float32)
+    (top, bottom), (left, right) = (
+        (low - _RADIUS + reach, high + _RADIUS + reach) for low, high in (row_span, col_span)
+    )
+    nodes = np.moveaxis(drawn[shells[top:bottom, left:right]], -1, 0)
+    height, width = row_span[1] - row_span[0], col_span[1] - col_span[0]
+    blur = _BLUR.astype(np.float32)
+    nodes = sum(blur[k] * nodes[:, k : k + height] for k in range(blur.size))
+    return sum(blur[k] * nodes[:, :, k : k + width] for k in range(blur.size))
+
+
+@lru_cache(maxsize=64)
+def _shells(reach: int) -> np.ndarray:
+    """(2 reach + 1)² ranks of the nodes -reach..reach, by square shells around node (0, 0).
+
+    The first numbers of a random stream belong to the innermost nodes, so that a larger lattice keeps them.
+    """
+    index = np.arange(-reach, reach + 1)
+    shell = np.maximum(np.abs(index)[:, None], np.abs(index)[None, :]).ravel()
+    ranks = np.empty(shell.size, dtype=np.int64)
+    # stable: within a shell by row, then column, which does not depend on reach
+    ranks[np.argsort(shell, kind="stable")] = np.arange(shell.size)
+    ranks = ranks.reshape(index.size, index.size)
+    ranks.setflags(write=False)
+    return ranks
