@@ -1,0 +1,12 @@
+"""The app: the shell, its routes and its middleware. Start with `streamlit run app.py`."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # `import ui` and `import seglib` from any working directory
+
+from ui import routes, security, tensorboard
+
+app = st.App("ui/shell.py", routes=routes.ROUTES, middleware=security.middleware(), lifespan=tensorboard.lifespan)

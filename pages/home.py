@@ -1,0 +1,1 @@
+"""Home: the data set in view, its runs, and what to do next."""

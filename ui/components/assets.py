@@ -1,0 +1,27 @@
+"""The files of a component, read once: pixels.js, shared by all, then its own .html, .css and .js."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+_HERE = Path(__file__).parent
+
+
+def register(name: str):
+    """Register the component `name` from its files beside this one; call once, when its module is imported."""
+    return st.components.v2.component(
+        f"seglib_{name}",
+        html=_text(f"{name}.html"),
+        css=_text("shared.css") + _text(f"{name}.css"),
+        js=_text("pixels.js") + _text(f"{name}.js"),
+    )
+
+
+def _text(file: str) -> str:
+    return (_HERE / file).read_text(encoding="utf-8")
+
+
+def ignore() -> None:
+    """Passed as on_…_change so that the result always has that attribute."""

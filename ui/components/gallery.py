@@ -1,0 +1,36 @@
+"""The gallery: a grid of thumbnails with captions and badges, loaded as they scroll in; click one to pick it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ui.components.assets import ignore, register
+
+_mount = register("gallery")
+
+ITEM_KEYS = ("id", "thumb", "outlined", "caption", "badge", "note", "aspect")
+
+
+def gallery(
+    items: Iterable[Mapping[str, Any]],
+    *,
+    key: str,
+    size_px: int = 168,
+    outlines: bool = True,
+    selected: str | int | None = None,
+):
+    """Draw the grid.
+
+    items: mappings with `id`, `thumb` (address without outlines), `outlined` (address with, or None: no mask),
+    `caption`, and optionally `badge` (train, val, unlabelled, unused: coloured; or any text), `note` (small text under
+    the caption) and `aspect` (width / height; 1 if missing).
+    The result has `pick`: the id of the item that was clicked, for one run.
+    """
+    data = {
+        "items": [{name: item.get(name) for name in ITEM_KEYS} for item in items],
+        "size": size_px,
+        "outlines": outlines,
+        "selected": selected,
+    }
+    return _mount(data=data, key=key, on_pick_change=ignore)

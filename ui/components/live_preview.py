@@ -1,0 +1,55 @@
+"""The live preview: sliders of a recipe, and samples that follow them while they are dragged.
+
+The sliders come from the settings' own metadata; the pixels from /seg/augment, which runs the trainer's code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from seglib.settings import Spec
+from ui.components.assets import ignore, register
+
+_mount = register("live_preview")
+
+
+def live_preview(
+    url: str,
+    specs: Iterable[Spec],
+    recipe: Mapping[str, Any],
+    *,
+    key: str,
+    n: int = 8,
+    seed: int = 0,
+    crop_px: int | None = None,
+    normalisation: str = "zscore",
+):
+    """Draw the sliders and the samples.
+
+    url: `ui.routes.augment_url(…)`. specs: `seglib.settings.specs(Recipe)`, grouped by the first part of their path in
+    the order given. recipe: nested mapping (`settings.plain(recipe)`); give another one to load it into the sliders.
+    crop_px: cut squares as the trainer does; None = the whole image.
+
+    The result has `recipe` (nested mapping, when a slider was let go; None until then) and `seed`.
+    """
+    data = {
+        "url": url,
+        "specs": [_slider(spec) for spec in specs],
+        "recipe": dict(recipe),
+        "n": n,
+        "seed": seed,
+        "crop": crop_px or 0,
+        "normalisation": normalisation,
+    }
+    return _mount(data=data, key=key, on_recipe_change=ignore, on_seed_change=ignore)
+
+
+def _slider(spec: Spec) -> dict[str, Any]:
+    """What the browser needs of a setting. An integer moves in whole steps, a number without a step in hundredths."""
+    values = asdict(spec)
+    span = (spec.high or 1.0) - (spec.low or 0.0)
+    values["step"] = spec.step or (1 if spec.kind == "int" else span / 100)
+    values["group"] = spec.path.partition(".")[0] if "." in spec.path else ""
+    return values

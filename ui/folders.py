@@ -1,0 +1,147 @@
+"""The dialog that opens a data set: type a path or click through the folders of this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from seglib.data.dataset import open_dataset
+from seglib.exceptions import InputError
+from ui import registry, state
+
+_OPEN, _PATH = "folders_open", "folders_path"
+_SPLITS = {
+    "As the names say": (None, None),
+    "By name": ("name", None),
+    "Each file on its own": ("file", None),
+    "Blocks of one movie": (None, "blocks"),
+}
+
+
+def show() -> None:
+    """Open the dialog on the next `keep_open()`."""
+    st.session_state[_OPEN] = True
+    st.session_state.setdefault(_PATH, str(Path.home()))
+
+
+def keep_open() -> None:
+    """Draw the dialog while it is wanted; the shell calls this on every run."""
+    if st.session_state.get(_OPEN):
+        _dialog()
+
+
+def _close() -> None:
+    st.session_state[_OPEN] = False
+
+
+@st.dialog("Open a data set", width="medium", icon=":material/folder_open:", on_dismiss=_close)
+def _dialog() -> None:
+    st.caption("A folder with `images/` and `masks/` of equal names, or with a `dataset.csv`.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input("Folder on this machine", key=_PATH, placeholder=str(Path.home()))
+        st.button("Try the demo", icon=":material/science:", key="try_demo", on_click=_try_demo)
+    folder = Path(st.session_state[_PATH] or Path.home()).expanduser()
+    _browser(folder)
+    choice = _split_choice(folder)
+    _opener(folder, choice)
+
+
+def _browser(folder: Path) -> None:
+    with st.container(height=240, gap="xsmall", key="folder_list"):
+        st.button(
+            "..",
+            icon=":material/arrow_upward:",
+            key="folder_up",
+            type="tertiary",
+            on_click=_walk,
+            args=(folder.parent,),
+            disabled=folder.parent == folder,
+            help="One folder up",
+        )
+        try:
+            inside = subfolders(folder)
+        except InputError as error:
+            st.caption(str(error))
+            return
+        for sub in inside:
+            icon = ":material/database:" if looks_like_data(sub) else ":material/folder:"
+            st.button(sub.name, icon=icon, key=f"folder_{sub.name}", type="tertiary", on_click=_walk, args=(sub,))
+        if not inside:
+            st.caption("No folders in here.")
+
+
+def subfolders(folder: Path, limit: int = 300) -> list[Path]:
+    """Visible folders in `folder`, by name. Raises InputError if it is none or may not be read."""
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder on this machine.")
+    try:
+        names = sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=lambda p: p.name.lower())
+        return [p for p in names if p.is_dir()][:limit]
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}.") from None
+
+
+def looks_like_data(folder: Path) -> bool:
+    try:
+        return (folder / "dataset.csv").is_file() or (folder / "images").is_dir()
+    except OSError:
+        return False
+
+
+def _split_choice(folder: Path) -> tuple[str | None, str | None]:
+    """Only a folder without a csv leaves anything to choose."""
+    if not looks_like_data(folder) or (folder / "dataset.csv").is_file():
+        return None, None
+    choice = st.segmented_control(
+        "Which pictures belong together",
+        list(_SPLITS),
+        default="As the names say",
+        required=True,
+        key="folder_split",
+        help="Pictures that belong together, such as the frames of a movie, stay on one side of train and validation.",
+    )
+    return _SPLITS[choice]
+
+
+def _opener(folder: Path, choice: tuple[str | None, str | None]) -> None:
+    data = None
+    if looks_like_data(folder):
+        try:
+            data = open_dataset(folder, grouping=choice[0], split=choice[1])
+            counts = data.counts()
+            st.success(
+                f"{len(data.records)} images: {counts['train']} train, {counts['val']} val, "
+                f"{counts['unlabelled']} unlabelled.",
+                icon=":material/check:",
+            )
+        except InputError as error:
+            st.error(str(error), icon=":material/error:")
+    elif folder.is_dir():
+        st.info(
+            "Not a data set: it has neither `images/` nor a `dataset.csv`. Walk on, or type a path.",
+            icon=":material/info:",
+        )
+    if st.button(
+        "Open this data set",
+        type="primary",
+        disabled=data is None,
+        key="folder_take",
+        on_click=_take,
+        args=(folder, *choice),
+    ):
+        st.rerun()
+
+
+def _walk(folder: Path) -> None:
+    st.session_state[_PATH] = str(folder)
+
+
+def _take(folder: Path, grouping: str | None, split: str | None) -> None:
+    state.choose_dataset(registry.add(folder, grouping, split).name)
+    _close()
+
+
+def _try_demo() -> None:
+    state.choose_dataset(registry.DEMO)
+    _close()

@@ -1,0 +1,122 @@
+"""Arrays -> the bytes that routes send. Pure: no Streamlit, no HTTP."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from typing import Any
+
+import cv2
+import numpy as np
+
+from seglib.augment import pipeline
+from seglib.augment.recipe import Recipe
+from seglib.data.normalise import normalise
+from seglib.data.readers import to_gray
+from seglib.data.sample import Sample
+from seglib.exceptions import InputError
+
+INVALID = 65535  # in a label map: a pixel left out of every count
+INSIDE, OUTLINE, OUTSIDE = 1, 2, 4  # bits of a mark map: in a cell, on its outline, not a valid pixel
+MAX_SIDE_PX = 8192
+
+
+def window(image: np.ndarray) -> tuple[float, float]:
+    """Values of to_gray(image) shown as black and as white: the range of 8 bits, else percentiles 0.1 and 99.9."""
+    if image.dtype == np.uint8:
+        return 0.0, 1.0
+    gray = to_gray(image)
+    low, high = (float(v) for v in np.percentile(gray, (0.1, 99.9)))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def to_bytes(gray: np.ndarray, low: float, high: float) -> np.ndarray:
+    """(H, W) float -> uint8, low = 0 and high = 255, clipped."""
+    scaled = (gray - low) * (255.0 / (high - low)) + 0.5
+    return np.clip(scaled, 0, 255).astype(np.uint8)
+
+
+def shown(image: np.ndarray) -> np.ndarray:
+    """(H, W) uint8: the image as it stands on screen."""
+    if image.dtype == np.uint8 and image.ndim == 2:
+        return image
+    return to_bytes(to_gray(image), *window(image))
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """Lossless PNG of (H, W) or (H, W, 3 BGR) uint8."""
+    ok, encoded = cv2.imencode(".png", pixels)
+    if not ok:
+        raise InputError(f"an image of shape {pixels.shape} cannot be written as PNG.")
+    return encoded.tobytes()
+
+
+def thumbnail(sample: Sample, size_px: int, outlined: bool) -> bytes:
+    """PNG, the longer side `size_px`; with `outlined` the cells' outlines in green."""
+    gray = shown(sample.image)
+    height, width = gray.shape
+    scale = size_px / max(height, width)
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    gray = cv2.resize(gray, small, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
+    if not outlined or not sample.labels.any():
+        return png(gray)
+    labels = cv2.resize(sample.labels.astype(np.float32), small, interpolation=cv2.INTER_NEAREST)
+    colour = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
+    colour[outline(labels)] = (115, 158, 0)  # #009E73 as BGR
+    return png(colour)
+
+
+def outline(labels: np.ndarray) -> np.ndarray:
+    """(H, W) bool: pixels of a cell that touch, by an edge, a pixel of another cell or of the background."""
+    edge = np.zeros(labels.shape, bool)
+    down, right = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= down
+    edge[:-1] |= down
+    edge[:, 1:] |= right
+    edge[:, :-1] |= right
+    return edge & (labels > 0)
+
+
+def label_map(sample: Sample) -> bytes:
+    """zlib of (H, W) uint16 little-endian: 0 background, a number a cell, INVALID where `valid` is False."""
+    labels = sample.labels
+    if labels.max(initial=0) >= INVALID:  # ids may be any number; here only "same or another cell" matters
+        labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape) + int(labels.min() > 0)
+    coded = labels.astype("<u2")
+    coded[~sample.valid] = INVALID
+    return zlib.compress(coded.tobytes(), level=1)
+
+
+def marks(labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 of the bits INSIDE, OUTLINE, OUTSIDE."""
+    return ((labels > 0) * INSIDE + outline(labels) * OUTLINE + (~valid) * OUTSIDE).astype(np.uint8)
+
+
+def pack(header: dict[str, Any], *blobs: bytes) -> bytes:
+    """uint32 length of the header, the header as JSON, then the blobs; header["parts"] holds their lengths."""
+    text = json.dumps({**header, "parts": [len(blob) for blob in blobs]}, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    return struct.pack("<I", len(text)) + text + b"".join(blobs)
+
+
+def augmented(
+    sample: Sample, index: int, recipe: Recipe, seed: int, n: int, crop_px: int | None, normalisation: str
+) -> bytes:
+    """The original and `n` samples as the trainer draws them in epochs 0…n−1 of that seed, packed.
+
+    Header: {n, original: [h, w], height, width, parts}; the parts are grey and marks (uint8) in turn, original first.
+    One grey window for all, a fifth wider than the original's, so that brightness and contrast changes are seen.
+    """
+    gray = normalise(to_gray(sample.image), normalisation)
+    low, high = (float(v) for v in np.percentile(gray, (0.1, 99.9)))
+    margin = 0.1 * (high - low) if high > low else 0.5
+    low, high = low - margin, high + margin
+    crop = (crop_px, crop_px) if crop_px else None
+    height, width = crop or gray.shape
+    blobs = [to_bytes(gray, low, high).tobytes(), marks(sample.labels, sample.valid).tobytes()]
+    for epoch in range(n):
+        rng = pipeline.generator(seed, epoch, index)
+        drawn = pipeline.augment(gray, sample.labels, sample.valid, recipe, rng, crop)
+        blobs += [to_bytes(drawn.image, low, high).tobytes(), marks(drawn.labels, drawn.valid).tobytes()]
+    return pack({"n": n, "original": list(gray.shape), "height": height, "width": width}, *blobs)

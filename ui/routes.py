@@ -1,0 +1,195 @@
+"""Pixels for the components. Addresses hold names and numbers, never paths; every answer with `v` is immutable.
+
+/seg/image/NAME/INDEX          8-bit grey PNG
+/seg/thumb/NAME/INDEX          small PNG (?size=, ?outline=1)
+/seg/labels/NAME/INDEX         zlib uint16 label map
+/seg/probability/RUN/WHICH/N   q of validation image N; WHICH is best, last or a step of six digits
+/seg/result/JOB/FILE           a PNG in the result folder of a job
+/seg/augment/NAME/INDEX        packed samples (?recipe=JSON&seed=&n=&crop=&normalisation=)
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from seglib.augment.recipe import Recipe
+from seglib.data.dataset import Dataset
+from seglib.data.normalise import NORMALISATION_NAMES
+from seglib.exceptions import InputError
+from seglib.runs.store import checkpoints_root
+from seglib.settings import build
+from ui import opened, pixels, registry, tensorboard
+
+_FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+_FRESH = {"Cache-Control": "no-store"}
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+MAX_SAMPLES = 16
+
+
+class NotFound(InputError):
+    """The address names nothing that exists."""
+
+
+def address(kind: str, name: str, index: int, v: str, **query: object) -> str:
+    """The address of one image, thumb, label map or augmentation of a data set."""
+    return f"/seg/{kind}/{quote(name, safe='')}/{index}?{urlencode({'v': v, **query})}"
+
+
+def image_url(name: str, data: Dataset, index: int) -> str:
+    return address("image", name, index, opened.tag(data, index))
+
+
+def thumb_url(name: str, data: Dataset, index: int, size_px: int = 192, outlined: bool = False) -> str:
+    return address("thumb", name, index, opened.tag(data, index), size=size_px, outline=int(outlined))
+
+
+def labels_url(name: str, data: Dataset, index: int) -> str | None:
+    """None for an unlabelled image."""
+    return address("labels", name, index, opened.tag(data, index)) if data.records[index].mask else None
+
+
+def augment_url(name: str, data: Dataset, index: int) -> str:
+    """Without recipe, seed and n: the live preview adds them."""
+    return address("augment", name, index, opened.tag(data, index))
+
+
+def probability_url(run_id: str, which: str, number: int) -> str | None:
+    """None if the run left no probabilities for that image."""
+    try:
+        file = _probability_file(run_id, which, number)
+    except InputError:
+        return None
+    return f"/seg/probability/{run_id}/{which}/{number}?v={file.stat().st_mtime_ns}"
+
+
+def result_url(job: str, file: str) -> str:
+    return f"/seg/result/{job}/{file}"
+
+
+def answering(function):
+    """One clear line instead of a traceback: 404 for what does not exist, 400 for what makes no sense."""
+
+    @functools.wraps(function)
+    def endpoint(request: Request) -> Response:
+        try:
+            body, media_type = function(request)
+        except NotFound as error:
+            return PlainTextResponse(str(error), status_code=404, headers=_FRESH)
+        except InputError as error:
+            return PlainTextResponse(str(error), status_code=400, headers=_FRESH)
+        headers = _FOREVER if request.query_params.get("v") else _FRESH
+        return Response(body, media_type=media_type, headers=headers)
+
+    return endpoint
+
+
+def _located(request: Request) -> tuple[Dataset, int]:
+    """The data set and image number of the address, both checked."""
+    name, number = request.path_params["name"], request.path_params["index"]
+    if name not in registry.entries():
+        raise NotFound(f"no data set is called {name!r}.")
+    data = opened.dataset(name)
+    if number >= len(data.records):
+        raise NotFound(f"{name} has {len(data.records)} images, numbered from 0; there is no {number}.")
+    return data, number
+
+
+def _whole(request: Request, key: str, default: int, low: int, high: int) -> int:
+    text = request.query_params.get(key, str(default))
+    if not re.fullmatch(r"-?\d{1,12}", text) or not low <= int(text) <= high:
+        raise InputError(f"{key} is {text[:40]!r}; allowed: a whole number from {low} to {high}.")
+    return int(text)
+
+
+# Sync endpoints: Starlette runs them in its thread pool, so a slow image holds up nobody else.
+@answering
+def image(request: Request) -> tuple[bytes, str]:
+    data, number = _located(request)
+    return pixels.png(pixels.shown(opened.sample(data, number).image)), "image/png"
+
+
+@answering
+def thumb(request: Request) -> tuple[bytes, str]:
+    data, number = _located(request)
+    size = _whole(request, "size", 192, 16, 1024)
+    outlined = bool(_whole(request, "outline", 0, 0, 1))
+    return _thumb(data, number, opened.tag(data, number), size, outlined), "image/png"
+
+
+@functools.lru_cache(maxsize=2048)
+def _thumb(data: Dataset, number: int, tag: str, size: int, outlined: bool) -> bytes:
+    return pixels.thumbnail(data.sample(number), size, outlined)
+
+
+@answering
+def labels(request: Request) -> tuple[bytes, str]:
+    data, number = _located(request)
+    if not data.records[number].mask:
+        raise NotFound(f"{data.records[number].image} has no mask.")
+    return pixels.label_map(opened.sample(data, number)), "application/octet-stream"
+
+
+@answering
+def augment(request: Request) -> tuple[bytes, str]:
+    data, number = _located(request)
+    recipe = _recipe(request.query_params.get("recipe", "{}"))
+    seed = _whole(request, "seed", 0, 0, 2**31 - 1)
+    n = _whole(request, "n", 8, 0, MAX_SAMPLES)
+    crop_px = _whole(request, "crop", 0, 0, 4096) or None
+    normalisation = request.query_params.get("normalisation", "zscore")
+    if normalisation not in NORMALISATION_NAMES:
+        raise InputError(f"normalisation is {normalisation[:40]!r}; allowed: {', '.join(NORMALISATION_NAMES)}.")
+    drawn = pixels.augmented(opened.sample(data, number), number, recipe, seed, n, crop_px, normalisation)
+    return drawn, "application/octet-stream"
+
+
+@functools.lru_cache(maxsize=64)
+def _recipe(text: str) -> Recipe:
+    try:
+        values = json.loads(text)
+    except ValueError:
+        raise InputError("recipe is not JSON.") from None
+    return build(Recipe, values)
+
+
+@answering
+def probability(request: Request) -> tuple[bytes, str]:
+    run_id, which, number = (request.path_params[key] for key in ("run", "which", "number"))
+    return _probability_file(run_id, which, number).read_bytes(), "image/png"
+
+
+def _probability_file(run_id: str, which: str, number: int) -> Path:
+    if not _SAFE.fullmatch(run_id) or not re.fullmatch(r"best|last|\d{6}", which):
+        raise NotFound(f"there is no run {run_id[:60]!r} with checkpoint {which[:20]!r}.")
+    file = checkpoints_root() / run_id / "validation" / which / f"{number}.png"
+    if not file.is_file():
+        raise NotFound(f"run {run_id} keeps no probabilities of image {number} for {which}.")
+    return file
+
+
+@answering
+def result(request: Request) -> tuple[bytes, str]:
+    job, name = request.path_params["job"], request.path_params["file"]
+    file = registry.ROOT / "cache" / "jobs" / job / "result" / name
+    if not _SAFE.fullmatch(job) or not _SAFE.fullmatch(name) or not name.endswith(".png") or not file.is_file():
+        raise NotFound(f"job {job[:60]!r} has no result {name[:60]!r}.")
+    return file.read_bytes(), "image/png"
+
+
+ROUTES = [
+    Route("/seg/image/{name}/{index:int}", image),
+    Route("/seg/thumb/{name}/{index:int}", thumb),
+    Route("/seg/labels/{name}/{index:int}", labels),
+    Route("/seg/augment/{name}/{index:int}", augment),
+    Route("/seg/probability/{run}/{which}/{number:int}", probability),
+    Route("/seg/result/{job}/{file}", result),
+    tensorboard.ROUTE,
+]

@@ -1,0 +1,25 @@
+"""The shell every page sits in: page config, navigation, the choice of data set and run. Run by app.py."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:  # a test or another launcher may start this file directly
+    sys.path.insert(0, str(ROOT))
+
+from ui import first_start, navigation, sidebar, state  # noqa: E402
+
+
+def main() -> None:
+    st.set_page_config(page_title="Yeast segmentation", page_icon=":material/bubble_chart:", layout="wide")
+    page = st.navigation([navigation.page(name) for name in navigation.available()], position="sidebar")
+    state.follow_url()
+    first_start.demo_if_missing()
+    sidebar.draw()
+    state.write_url()
+    page.run()
+
+
+main()

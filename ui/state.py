@@ -1,0 +1,96 @@
+"""The data set and the run in view: one truth in the URL (?data=NAME&run=ID), shared by all pages, kept on reload.
+
+The shell calls `follow_url()` before and `write_url()` after drawing the sidebar; pages call `current_dataset()`
+and `current_run()` and know nothing of the URL.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from seglib.data.dataset import Dataset
+from seglib.exceptions import InputError
+from seglib.runs.store import Run, checkpoints_root, list_runs
+from ui import opened, registry
+
+DATA, RUN = "in_view_data", "in_view_run"
+
+
+def follow_url() -> None:
+    """Take over what the URL says (a deep link, a reload, the back button); else keep what was in view."""
+    for key, name in ((DATA, "data"), (RUN, "run")):
+        if asked := st.query_params.get(name):
+            st.session_state[key] = asked
+    st.session_state.setdefault(DATA, registry.DEMO)
+    st.session_state.setdefault(RUN, None)
+
+
+def write_url() -> None:
+    """Put what is in view into the URL: moving to another page drops the query, this brings it back."""
+    for key, name in ((DATA, "data"), (RUN, "run")):
+        value = st.session_state.get(key)
+        if value and st.query_params.get(name) != value:
+            st.query_params[name] = value
+        elif not value and name in st.query_params:
+            del st.query_params[name]
+
+
+def choose_dataset(name: str) -> None:
+    """Bring a data set into view; the run in view belongs to another one, so it goes."""
+    _set(DATA, "data", name)
+    choose_run(None)
+
+
+def choose_run(run_id: str | None) -> None:
+    _set(RUN, "run", run_id)
+
+
+def _set(key: str, name: str, value: str | None) -> None:
+    st.session_state[key] = value
+    if value:
+        st.query_params[name] = value
+    else:
+        st.query_params.pop(name, None)
+
+
+def dataset_name() -> str:
+    """The name in the URL and in every route."""
+    return st.session_state.get(DATA) or registry.DEMO
+
+
+def current_entry() -> registry.Entry:
+    """Name, path and split choices of the data set in view. Raises InputError for a name nobody knows."""
+    return registry.find(dataset_name())
+
+
+def current_dataset() -> Dataset:
+    """The data set in view, opened. Raises InputError with one line on what is wrong with it."""
+    return opened.dataset(dataset_name())
+
+
+def dataset_or_stop() -> Dataset:
+    """What a page calls first: the data set in view, or one clear line and the end of the page."""
+    try:
+        return current_dataset()
+    except InputError as error:
+        st.error(str(error), icon=":material/folder_off:")
+        st.caption("Choose another data set in the sidebar, or press **Open a folder** there.")
+        st.stop()
+
+
+def all_runs() -> list[Run]:
+    """Every run under checkpoints/, newest first as the store lists them."""
+    return list_runs(checkpoints_root())
+
+
+def runs_of(entry: registry.Entry) -> list[Run]:
+    """The runs trained on this data set, the best validation IoU first, those without one last."""
+    mine = [run for run in all_runs() if run.data_path() == entry.path.resolve()]
+    return sorted(mine, key=lambda run: -(run.best_iou() or -1.0))
+
+
+def current_run() -> Run | None:
+    """The run in view: the one in the URL, else the best of this data set, else None."""
+    runs = runs_of(current_entry())
+    asked = st.session_state.get(RUN)
+    return next((run for run in runs if run.id == asked), runs[0] if runs else None)
