@@ -1,4 +1,4 @@
-"""Regions: every wrong pixel in exactly one row, shapes that come back from their text, numbers against scikit-image."""
+"""Regions: every wrong pixel in exactly one row, shapes that come back, numbers against scikit-image."""
 
 import numpy as np
 import pytest

@@ -57,7 +57,7 @@ def regions(
 
     mask, foreground, valid: (H, W) bool; labels: (H, W) integer, 0 = background. q: (H, W) uint8 probabilities
     (255 = 1) and gray: (H, W) grey values fill the columns `probability` and `contrast`. parts: what `anatomy`
-    returned for the same four arrays, where it is at hand already. Raises InputError for arrays that do not fit together.
+    returned for the same four arrays, where it is at hand already. Raises InputError where the arrays do not fit.
     """
     for name, extra in dict(q=q, gray=gray).items():
         if extra is not None and extra.shape != mask.shape:

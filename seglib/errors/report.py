@@ -1,0 +1,118 @@
+"""Report: budget, regions, what comes back and what looks alike, for one checkpoint of one run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seglib.errors.budget import CLASSES, anatomy, pool
+from seglib.errors.clusters import clusters
+from seglib.errors.recurrence import recurrent
+from seglib.errors.regions import COLUMNS, regions
+from seglib.exceptions import InputError
+from seglib.metrics import foreground
+
+# image name, group, gray (H, W), q (H, W) uint8, labels (H, W) integer, valid (H, W) bool
+Case = tuple[str, str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """regions: one row a region, `image` first (regions.parquet). budgets: one row an image: image, group, union and
+    the pixels of each class."""
+
+    regions: pd.DataFrame
+    budgets: pd.DataFrame
+
+    def pooled(self, group: str | None = None) -> dict[str, int]:
+        """Pixels of each class and `union`, summed over all images or those of one group."""
+        chosen = self.budgets if group is None else self.budgets[self.budgets.group == group]
+        return pool(chosen[[*CLASSES, "union"]].to_dict("records"))
+
+
+def measure(
+    cases: Iterable[Case], threshold: float = 0.5, progress: Callable[[int], None] = lambda done: None
+) -> Measured:
+    """Regions and budget of every case; one image in memory at a time. progress is told how many are done.
+
+    Raises InputError, naming the image, where the arrays of a case do not fit together.
+    """
+    tables, budgets = [], []
+    for name, group, gray, q, labels, valid in cases:
+        try:
+            found, pixels = _one(gray, q, labels, valid, threshold)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+        found.insert(0, "image", name)
+        tables.append(found)
+        budgets.append({"image": name, "group": group, **pixels})
+        progress(len(budgets))
+    empty = pd.DataFrame({c: pd.Series(dtype=t) for c, t in {"image": "str", **COLUMNS}.items()})
+    filled = [t for t in tables if len(t)]
+    table = pd.concat(filled, ignore_index=True) if filled else empty
+    return Measured(table, pd.DataFrame(budgets, columns=["image", "group", *CLASSES, "union"]))
+
+
+def _one(gray, q, labels, valid, threshold: float) -> tuple[pd.DataFrame, dict[str, int]]:
+    if q.shape != labels.shape:
+        raise InputError(f"probabilities have shape {q.shape}, labels {labels.shape}; they must be the same.")
+    mask, predicted = labels > 0, foreground(q, threshold)
+    parts = anatomy(mask, predicted, labels, valid)
+    return regions(mask, predicted, labels, valid, q=q, gray=gray, parts=parts), parts.budget()
+
+
+def errors_report(
+    cases: Iterable[Case],
+    threshold: float = 0.5,
+    *,
+    run: str = "",
+    checkpoint: str = "best",
+    earlier: Sequence[tuple[str, pd.DataFrame]] = (),
+    progress: Callable[[int], None] = lambda done: None,
+) -> dict[str, Any]:
+    """One entry of `runs` in `python -m seglib errors RUN… --json`.
+
+    earlier: (name, table of regions with `image`) of other checkpoints or runs on the same images, in order of time,
+    before this one. Without any, what is "recurrent" is what is there now, with persistence 1.
+    """
+    return as_report(measure(cases, threshold, progress), threshold, run=run, checkpoint=checkpoint, earlier=earlier)
+
+
+def as_report(
+    measured: Measured,
+    threshold: float,
+    *,
+    run: str = "",
+    checkpoint: str = "best",
+    earlier: Sequence[tuple[str, pd.DataFrame]] = (),
+) -> dict[str, Any]:
+    """The same from what was measured before: plain JSON values, null where a number is undefined."""
+    budget = measured.pooled()
+    back = recurrent([t for _, t in earlier] + [measured.regions], [n for n, _ in earlier] + [checkpoint])
+    return {
+        "run": run,
+        "checkpoint": checkpoint,
+        "threshold": float(threshold),
+        "budget": {"union": budget["union"], "classes": {name: budget[name] for name in CLASSES}},
+        "regions": _records(measured.regions),
+        "recurrent": _records(back),
+        "clusters": _records(clusters(measured.regions)),
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{k: _json(v) for k, v in row.items()} for row in table.to_dict("records")]
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _json(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_json(v) for v in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
