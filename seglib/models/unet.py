@@ -116,8 +116,8 @@ class UNet(EncoderDecoder):
 
     Upsampling brings level l + 1 to the channels of level l, as the paper's up-convolution does; the decoder then sees
     2 * channels_at(l) channels (concatenate) or channels_at(l) (add).
-    foreground_prior: share of cell pixels that a fresh network predicts on average, (0, 1). The output bias starts at
-    its logit, so that training does not begin with unlearning a picture full of cells.
+    foreground_prior: share of cell pixels, (0, 1). The output bias of a fresh network is its logit, so that
+    training does not begin with unlearning a picture full of cells.
     Raises InputError for an unknown name or a number out of its range.
     """
 
@@ -213,7 +213,6 @@ def initialise(model: UNet, activation: str, foreground_prior: float) -> None:
             if isinstance(block.shortcut, nn.Conv2d):
                 _kaiming(block.shortcut, gain)
     if isinstance(model.output_module, nn.Conv2d) and model.output_module.bias is not None:
-        _kaiming(model.output_module, 0.1)  # small, or else the features drown the prior
         nn.init.constant_(model.output_module.bias, math.log(foreground_prior / (1 - foreground_prior)))
 
 
