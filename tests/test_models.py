@@ -229,6 +229,13 @@ def test_a_deep_net_without_norm_starts_with_a_signal_of_sane_size(residual, ups
     assert 0.05 < spread < 10
 
 
+@pytest.mark.parametrize(("norm", "is_shortcut"), [("none", True), ("batch", False)])
+def test_a_residual_block_without_norm_starts_as_its_shortcut(norm, is_shortcut):
+    block = UNet(**SMALL, norm=norm, residual=True).encoder_modules[1].eval()
+    x = torch.rand(1, 4, 6, 6)
+    assert torch.equal(block(x), torch.relu(block.shortcut(x))) == is_shortcut
+
+
 def test_fresh_output_bias_is_the_logit_of_the_prior():
     model = UNet(**SMALL, foreground_prior=0.3)
     assert torch.sigmoid(model.output_module.bias).item() == pytest.approx(0.3)
