@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
+
+_STEP = b'{"kind": "step"'  # as EventFile writes them
 
 
 def tail(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
@@ -16,6 +20,11 @@ def tail(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
 
     A line that is not JSON (a writer was killed inside it) is left out. A file shorter than `offset` starts anew.
     """
+    lines, offset = _lines(path, offset)
+    return [e for e in map(_parsed, lines) if e is not None], offset
+
+
+def _lines(path: Path, offset: int) -> tuple[list[bytes], int]:
     try:
         with path.open("rb") as file:
             if offset > os.fstat(file.fileno()).st_size:
@@ -25,7 +34,14 @@ def tail(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     except FileNotFoundError:
         return [], 0
     end = block.rfind(b"\n") + 1
-    return [e for e in map(_parsed, block[:end].splitlines()) if e is not None], offset + end
+    return block[:end].splitlines(), offset + end
+
+
+def _without_early_steps(lines: list[bytes]) -> list[bytes]:
+    """Of the step lines only the last: progress needs no other, and parsing 100,000 of them takes a second."""
+    steps = [i for i, line in enumerate(lines) if line.startswith(_STEP)]
+    dropped = set(steps[:-1])
+    return [line for i, line in enumerate(lines) if i not in dropped]
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
@@ -116,8 +132,40 @@ class Follower:
             if inode != stat.st_ino or stat.st_size < offset:
                 offset, progress = 0, Progress()
             if stat.st_size > offset:
-                news, offset = tail(path, offset)
-                for event in news:
+                lines, offset = _lines(path, offset)
+                for event in filter(None, map(_parsed, _without_early_steps(lines))):
                     progress = advance(progress, event)
             self._seen[path] = (stat.st_ino, offset, progress)
             return progress
+
+
+class EventFile:
+    """Appends whole lines; a half line that a killed writer left is closed first."""
+
+    def __init__(self, path: Path):
+        self._file = path.open("ab")
+        if path.stat().st_size and not _ends_with_newline(path):
+            self._file.write(b"\n")
+
+    def append(self, event: dict[str, Any]) -> None:
+        stamped = {**_finite(event), "time": round(time.time(), 3)}
+        self._file.write(json.dumps(stamped, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read(1) == b"\n"
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null stands for them."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -84,10 +84,10 @@ def escalate(run: Run, grace_s: float = 5.0) -> record.State:
 
     Only the process that the run's record names by pid, start time and boot is touched, and what it started.
     """
-    if not run.state().live:
-        return run.state()
-    gone = process.end(identity.from_record(run.record()), grace_s)
-    if gone:
+    state, who = run.state(), identity.from_record(run.record())
+    if not state.live or identity.find(who) is None:
+        return state
+    if process.end(who, grace_s):
         record.write_end(run.folder, "stopped", "ended by force; resume goes on from the last checkpoint")
     return run.state()
 

@@ -5,10 +5,7 @@ This module imports torch: only a process that trains does so.
 
 from __future__ import annotations
 
-import json
 import logging
-import math
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +13,7 @@ from typing import Any
 
 from seglib.data.cache import SampleCache
 from seglib.data.dataset import Dataset
-from seglib.runs import diagnosis, record, validation
+from seglib.runs import diagnosis, events, record, validation
 from seglib.runs.board import STRIP_IMAGES, Board
 from seglib.runs.environment import check_same_data, describe
 from seglib.runs.files import write_json
@@ -73,7 +70,7 @@ class Recorder:
         self.run, self.about = run, about
         self._val = dataset.indices("val")
         self._samples = SampleCache(dataset, limit=_CACHE_BYTES)
-        self._events = EventFile(run.folder / "events.jsonl")
+        self._events = events.EventFile(run.folder / "events.jsonl")
         self._board: Board | None = None
 
     def __enter__(self) -> Recorder:
@@ -136,35 +133,3 @@ class Recorder:
 
     def _on_finished(self, event: dict[str, Any]) -> None:
         logger.info("ended at step %s after %.1f s: %s", event["step"], event["elapsed_s"], event["reason"])
-
-
-class EventFile:
-    """Appends whole lines; a half line that a killed writer left is closed first."""
-
-    def __init__(self, path: Path):
-        self._file = path.open("ab")
-        if path.stat().st_size and not _ends_with_newline(path):
-            self._file.write(b"\n")
-
-    def append(self, event: dict[str, Any]) -> None:
-        stamped = {**finite(event), "time": round(time.time(), 3)}
-        self._file.write(json.dumps(stamped, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read(1) == b"\n"
-
-
-def finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null stands for them."""
-    if isinstance(value, dict):
-        return {k: finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
