@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,14 +42,19 @@ def load_last(folder: Path) -> tuple[dict[str, Any], str | None]:
     """
     for name in (LAST, PREVIOUS):
         file = Path(folder) / name
-        if is_intact(file):
-            state = torch.load(file, map_location="cpu", weights_only=True)
-            damaged = name == PREVIOUS
-            note = (
-                f"{LAST} is missing or damaged; continued from {PREVIOUS}, step {state['step']}." if damaged else None
-            )
-            return state, note
+        state = _state(file) if is_intact(file) else None
+        if state is not None:
+            fell_back = f"{LAST} is missing or damaged; continued from {PREVIOUS}, step {state['step']}."
+            return state, (fell_back if name == PREVIOUS else None)
     raise InputError(f"{folder} holds no intact checkpoint ({LAST}, {PREVIOUS}): nothing to resume; start a new run.")
+
+
+def _state(file: Path) -> dict[str, Any] | None:
+    """The stored state; None for a file that holds anything but tensors and plain values (its code is not run)."""
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError):
+        return None
 
 
 def save_weights(file: Path, weights: dict[str, torch.Tensor], about: dict[str, Any]) -> Path:
