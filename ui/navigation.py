@@ -37,6 +37,8 @@ def page(name: str) -> st.Page:
 
 def link(name: str, label: str | None = None, **query: str) -> None:
     """A link to a page that keeps the data set and run in view; `query` adds to the URL."""
+    if name not in available():
+        return
     title, icon, _ = PAGES[name]
     st.page_link(page(name), label=label or title, icon=icon, query_params={**in_view(), **query})
 

@@ -56,3 +56,8 @@ def sample(data: Dataset, index: int) -> Sample:
 def _sample(_data: Dataset, index: int, tag: str) -> Sample:
     # the tag names the files, so two data sets never share an entry
     return _data.sample(index)
+
+
+def short_name(image: str) -> str:
+    """`images/colony0_t001.png` -> `colony0_t001`."""
+    return Path(image).stem

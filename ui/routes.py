@@ -5,6 +5,7 @@
 /seg/labels/NAME/INDEX         zlib uint16 label map
 /seg/probability/RUN/WHICH/N   q of validation image N; WHICH is best, last or a step of six digits
 /seg/result/JOB/FILE           a PNG in the result folder of a job
+/seg/source/JOB/N              8-bit grey PNG of picture N that a prediction job was given
 /seg/augment/NAME/INDEX        packed samples (?recipe=JSON&seed=&n=&crop=&normalisation=)
 """
 
@@ -16,6 +17,7 @@ import re
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+import streamlit as st
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -23,7 +25,9 @@ from starlette.routing import Route
 from seglib.augment.recipe import Recipe
 from seglib.data.dataset import Dataset
 from seglib.data.normalise import NORMALISATION_NAMES
+from seglib.data.readers import read_image
 from seglib.exceptions import InputError
+from seglib.runs import jobs
 from seglib.runs.store import checkpoints_root
 from seglib.settings import build
 from ui import opened, pixels, registry, tensorboard
@@ -62,7 +66,7 @@ def augment_url(name: str, data: Dataset, index: int) -> str:
 
 
 def probability_url(run_id: str, which: str, number: int) -> str | None:
-    """None if the run left no probabilities for that image."""
+    """None if the run left none. `number` counts the val images in the data set's order, as rows of images.parquet."""
     try:
         file = _probability_file(run_id, which, number)
     except InputError:
@@ -70,8 +74,18 @@ def probability_url(run_id: str, which: str, number: int) -> str | None:
     return f"/seg/probability/{run_id}/{which}/{number}?v={file.stat().st_mtime_ns}"
 
 
-def result_url(job: str, file: str) -> str:
-    return f"/seg/result/{job}/{file}"
+def result_url(job: jobs.Job, file: str) -> str:
+    """The address of a PNG that a job left in its result folder."""
+    return f"/seg/result/{job.id}/{quote(file, safe='')}?v={_stamp(job.result / file)}"
+
+
+def source_url(job: jobs.Job, number: int) -> str:
+    """The address of the picture that a prediction job was given as number `number` of its `images`."""
+    return f"/seg/source/{job.id}/{number}?v={_stamp(Path(job.inputs['images'][number]))}"
+
+
+def _stamp(file: Path) -> int:
+    return file.stat().st_mtime_ns if file.is_file() else 0
 
 
 def answering(function):
@@ -124,9 +138,9 @@ def thumb(request: Request) -> tuple[bytes, str]:
     return _thumb(data, number, opened.tag(data, number), size, outlined), "image/png"
 
 
-@functools.lru_cache(maxsize=2048)
-def _thumb(data: Dataset, number: int, tag: str, size: int, outlined: bool) -> bytes:
-    return pixels.thumbnail(data.sample(number), size, outlined)
+@st.cache_resource(max_entries=2048, show_spinner=False)
+def _thumb(_data: Dataset, number: int, tag: str, size: int, outlined: bool) -> bytes:
+    return pixels.thumbnail(_data.sample(number), size, outlined)
 
 
 @answering
@@ -177,11 +191,28 @@ def _probability_file(run_id: str, which: str, number: int) -> Path:
 
 @answering
 def result(request: Request) -> tuple[bytes, str]:
-    job, name = request.path_params["job"], request.path_params["file"]
-    file = registry.ROOT / "cache" / "jobs" / job / "result" / name
-    if not _SAFE.fullmatch(job) or not _SAFE.fullmatch(name) or not name.endswith(".png") or not file.is_file():
-        raise NotFound(f"job {job[:60]!r} has no result {name[:60]!r}.")
+    job, name = _job(request), request.path_params["file"]
+    file = job.result / name
+    if file.name != name or file.suffix != ".png" or not file.is_file():
+        raise NotFound(f"job {job.id} has no result {name[:60]!r}.")
     return file.read_bytes(), "image/png"
+
+
+@answering
+def source(request: Request) -> tuple[bytes, str]:
+    job, number = _job(request), request.path_params["number"]
+    given = job.inputs.get("images", [])
+    if number >= len(given):
+        raise NotFound(f"job {job.id} was given {len(given)} pictures, numbered from 0; there is no {number}.")
+    return pixels.png(pixels.shown(read_image(Path(given[number])))), "image/png"
+
+
+def _job(request: Request) -> jobs.Job:
+    identity = request.path_params["job"]
+    folder = jobs.cache_root() / "jobs" / identity
+    if not re.fullmatch(r"[0-9a-f]{64}", identity) or not folder.is_dir():
+        raise NotFound(f"there is no job {identity[:64]!r}.")
+    return jobs.Job(folder)
 
 
 ROUTES = [
@@ -191,5 +222,6 @@ ROUTES = [
     Route("/seg/augment/{name}/{index:int}", augment),
     Route("/seg/probability/{run}/{which}/{number:int}", probability),
     Route("/seg/result/{job}/{file}", result),
+    Route("/seg/source/{job}/{number:int}", source),
     tensorboard.ROUTE,
 ]

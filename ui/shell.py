@@ -13,7 +13,7 @@ from ui import first_start, navigation, sidebar, state  # noqa: E402
 
 
 def main() -> None:
-    st.set_page_config(page_title="Yeast segmentation", page_icon=":material/bubble_chart:", layout="wide")
+    st.set_page_config(page_title="Yeast segmentation", page_icon=str(ROOT / "ui" / "favicon.png"), layout="wide")
     page = st.navigation([navigation.page(name) for name in navigation.available()], position="sidebar")
     state.follow_url()
     first_start.demo_if_missing()

@@ -43,7 +43,7 @@ def _runs() -> None:
         return
     run = state.current_run()
     labels = {r.id: _label(r) for r in runs}
-    st.session_state["sidebar_run"] = run.id if run else runs[0].id
+    st.session_state["sidebar_run"] = st.session_state[state.RUN] = run.id
     st.selectbox(
         "Run",
         list(labels),

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ui.components.assets import ignore, register
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _mount = register("synced_viewer")
 
+_PLACE = ("kind", "row", "col", "height", "width", "n_pixels")
 REGION_KEYS = ("id", "kind", "row", "col", "height", "width", "n_pixels", "label")
+
+
+def region_items(table: pd.DataFrame, largest: int = 300) -> list[dict[str, Any]]:
+    """Rows of `seglib.errors.regions` of one image as the viewer wants them, the largest first, at most `largest`."""
+    rows = table.nlargest(largest, "n_pixels").to_dict("records")
+    return [
+        {
+            "id": str(row["region"]),
+            "label": row["class"].replace("_", " "),
+            **{name: row[name] if name == "kind" else int(row[name]) for name in _PLACE},
+        }
+        for row in rows
+    ]
 
 
 def synced_viewer(

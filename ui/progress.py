@@ -1,0 +1,92 @@
+"""One drawing for everything that takes long, a run or a job: how far, how long still, and Cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from seglib.runs.jobs import Job
+from seglib.runs.store import Run
+
+BADGES = {
+    "queued": ("gray", ":material/schedule:"),
+    "starting": ("blue", ":material/hourglass_top:"),
+    "running": ("blue", ":material/play_arrow:"),
+    "stopping": ("orange", ":material/hourglass_bottom:"),
+    "stopped": ("orange", ":material/stop:"),
+    "finished": ("green", ":material/check:"),
+    "done": ("green", ":material/check:"),
+    "failed": ("red", ":material/error:"),
+    "interrupted": ("red", ":material/power_off:"),
+    "cancelled": ("orange", ":material/cancel:"),
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far something is. fraction is None while its length is unknown; seconds_left is None likewise."""
+
+    state: str
+    reason: str
+    live: bool
+    fraction: float | None
+    text: str
+    seconds_left: float | None = None
+
+
+def of_run(run: Run) -> Standing:
+    """Where a training stands, as run.json, its lock and events.jsonl say."""
+    state, progress = run.state(), run.progress()
+    fraction = min(1.0, progress.step / progress.planned_steps) if progress.planned_steps else None
+    steps = f"step {progress.step}" + (f" of {progress.planned_steps}" if progress.planned_steps else "")
+    iou = f" · best IoU {progress.best_iou:.4f}" if progress.best_iou is not None else ""
+    return Standing(state.name, state.reason, state.live, fraction, steps + iou, progress.seconds_left)
+
+
+def of_job(job: Job) -> Standing:
+    """Where a job stands; its time left follows from its start and the share done."""
+    state, progress = job.state(), job.progress()
+    return Standing(state.name, state.reason, state.live, progress.fraction, progress.text)
+
+
+def draw(standing: Standing, *, key: str, cancel: Callable[[], None] | None = None, label: str = "Cancel") -> None:
+    """A badge, a bar while it lives, and a button that calls `cancel`."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        badge(standing.state)
+        if standing.live:
+            st.progress(standing.fraction or 0.0, text=line(standing), width="stretch")
+            if cancel is not None:
+                st.button(
+                    label,
+                    icon=":material/stop:",
+                    key=f"{key}_cancel",
+                    on_click=cancel,
+                    disabled=standing.state == "stopping",
+                )
+        else:
+            st.caption(line(standing))
+    if standing.state in ("failed", "interrupted") and standing.reason:
+        st.error(standing.reason, icon=":material/error:")
+
+
+def badge(state: str) -> None:
+    colour, icon = BADGES.get(state, ("gray", ":material/help:"))
+    st.badge(state, icon=icon, color=colour)
+
+
+def line(standing: Standing) -> str:
+    """`step 120 of 500 · best IoU 0.91 · about 3 min left`."""
+    parts = [standing.text] if standing.text else []
+    if standing.live and standing.seconds_left is not None:
+        parts.append(f"about {duration(standing.seconds_left)} left")
+    return " · ".join(parts) or standing.state
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `7 min`, `2 h 05 min`."""
+    if seconds < 90:
+        return f"{max(0, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
