@@ -118,6 +118,13 @@ def test_false_rims_that_do_not_meet_are_no_bridge():
     assert taken_apart(three, foreground) == ({"boundary_1px": 6}, 54)
 
 
+def test_a_spur_that_crosses_the_middle_but_stops_short_is_no_bridge():
+    far = box(3, 9, 8, 11, 2, on=box(3, 0, 8, 2))
+    foreground = far > 0
+    foreground[5, 3:8] = True  # column 8 is missing
+    assert "bridge" not in taken_apart(far, foreground)[0]
+
+
 def test_filling_between_cells_that_touch_anyway_is_no_bridge():
     corner = box(5, 5, 8, 8, 2, on=box(1, 1, 4, 4))  # touch at a corner: one clump
     foreground = corner > 0
@@ -162,6 +169,21 @@ def test_hole():
     foreground[2, 2:5] = False  # enclosed though one pixel from the edge: hole comes before boundary
     foreground[5:7, 5:7] = False
     assert taken_apart(cell, foreground) == ({"hole": 7}, 100)
+
+
+def test_a_hole_is_closed_by_foreground_that_meets_at_corners():
+    cell = box(1, 1, 10, 10)
+    foreground = cell > 0
+    foreground[1, 3] = foreground[2, 2] = False  # the second meets the dent only at a corner
+    assert taken_apart(cell, foreground) == ({"hole": 1, "boundary_1px": 1}, 100)
+
+
+def test_what_lies_at_the_image_border_is_not_known_to_be_enclosed():
+    cell = box(0, 0, 11, 11)
+    for place in ((0, 5), (11, 5), (5, 0), (5, 11)):
+        foreground = cell > 0
+        foreground[place] = False
+        assert taken_apart(cell, foreground) == ({"other": 1}, 144)
 
 
 def test_a_dent_is_no_hole():

@@ -207,6 +207,13 @@ def test_report_says_what_came_back_and_sums_by_group():
     assert groups[0]["union"] > groups[1]["union"] > 0
 
 
+def test_numbers_that_are_undefined_are_null():
+    name, group, gray, q, labels, valid = next(cases())
+    report = errors_report([(name, group, gray, q, np.zeros_like(labels), valid)])
+    assert {r["cell_radius_px"] for r in report["regions"]} == {None}
+    json.dumps(report, allow_nan=False)
+
+
 def test_report_of_nothing_and_progress():
     done = []
     report = errors_report([], progress=done.append)
