@@ -12,7 +12,7 @@ from tqdm import tqdm
 @contextmanager
 def bar(what: str, total: int | None = None) -> Iterator[Callable[[int, int], None]]:
     """The callback (done, total) that moves the bar."""
-    with tqdm(total=total, desc=what, file=sys.stderr, leave=False, dynamic_ncols=True) as line:
+    with tqdm(total=total, desc=what, file=sys.stderr, leave=False, disable=None, dynamic_ncols=True) as line:
 
         def move(done: int, of: int) -> None:
             line.total = of

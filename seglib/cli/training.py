@@ -21,7 +21,7 @@ def train(args: argparse.Namespace) -> int:
         run = _resumed(args, settings)
     else:
         run = launcher.create(_config(args, settings), args.run, args.checkpoints)
-    with tqdm(desc=run.id, unit="step", file=sys.stderr, dynamic_ncols=True) as line:
+    with tqdm(desc=run.id, unit="step", file=sys.stderr, disable=None, dynamic_ncols=True) as line:
         state = worker.run_training(run.folder, lambda event: _show(line, event))
     print(run.folder)
     if state.name == "failed":

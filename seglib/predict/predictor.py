@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,14 +50,13 @@ class Predictor:
         """(H, W[, C]) image as read -> q (H, W) uint8, floor(255 p + 0.5)."""
         return self.quantised(normalise(to_gray(image), self.normalisation), should_stop)
 
-    @torch.inference_mode()
     def quantised(self, x: np.ndarray, should_stop: Callable[[], bool] = lambda: False) -> np.ndarray:
         """(H, W) float32, already normalised -> q (H, W) uint8."""
         was_training = self.model.training
         self.model.eval()
         try:
             if self.fits(x.shape):
-                return quantise(self._forward(x))
+                return quantise(self.forward(x))
             return self._tiled(x, should_stop)
         finally:
             self.model.train(was_training)
@@ -76,21 +75,28 @@ class Predictor:
             "predicted differently from one in a piece; batch norm or none has no such limit."
         )
 
-    def _forward(self, x: np.ndarray) -> np.ndarray:
-        """(h, w) float32 -> probabilities (h, w) float32."""
+    @torch.inference_mode()
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """(h, w) float32, already normalised -> probabilities (h, w) float32, in one piece."""
         tensor = self.device.put(torch.from_numpy(np.ascontiguousarray(x))[None, None])
         with self.device.autocast():
             logits = self.model(tensor)
         return logits.float().sigmoid()[0, 0].cpu().numpy()
 
-    def _tiled(self, x: np.ndarray, should_stop: Callable[[], bool]) -> np.ndarray:
-        if self.tile_warning:
-            logger.warning("%s", self.tile_warning)
+    def tiled_rows(
+        self, x: np.ndarray, should_stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """(H, W) float32, already normalised -> finished rows of probabilities, (first row, (h, W) float32)."""
         align = 2**self.model_config.depth
         halo = -(-receptive_field_px(self.model_config) // 2 // align) * align
         tile = max(self.tile_px, 2 * halo + 4 * align) // align * align
+        yield from blend_rows(x.shape, lambda rows, cols: self.forward(x[rows, cols]), tile, halo, align, should_stop)
+
+    def _tiled(self, x: np.ndarray, should_stop: Callable[[], bool]) -> np.ndarray:
+        if self.tile_warning:
+            logger.warning("%s", self.tile_warning)
         q = np.zeros(x.shape, np.uint8)
-        for top, rows in blend_rows(x.shape, lambda r, c: self._forward(x[r, c]), tile, halo, align, should_stop):
+        for top, rows in self.tiled_rows(x, should_stop):
             q[top : top + len(rows)] = quantise(rows)
         return q
 
