@@ -228,3 +228,25 @@ def test_git_revision_is_read_from_plain_and_packed_files(tmp_path):
 
 def test_the_worker_names_its_kinds():
     assert worker.main(["dance", os.devnull]) == 2
+
+
+def test_regions_that_would_hold_the_training_up_wait_for_its_end(tmp_path, monkeypatch):
+    from seglib.runs import diagnosis
+
+    monkeypatch.setattr(diagnosis, "SHARE", -1.0)
+    made, at_once = new_run(tmp_path), []
+    worker.run_training(
+        made.folder, lambda e: at_once.append(validation.regions(made)) if e.kind == "validation" else 0
+    )
+    assert at_once == [None, None]
+    assert all(validation.regions(made, step) is not None for step in (2, 4))
+
+
+def test_regions_that_fail_do_not_end_the_training(tmp_path, monkeypatch):
+    from seglib.runs import diagnosis
+
+    monkeypatch.setattr(diagnosis, "region_table", lambda pairs: 1 / 0)
+    made = new_run(tmp_path)
+    assert worker.run_training(made.folder).name == "finished"
+    notes = [e["text"] for e in made.events()[0] if e["kind"] == "note"]
+    assert any("division by zero" in note for note in notes)

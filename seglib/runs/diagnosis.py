@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from seglib.data.cache import SampleCache
+from seglib.data.dataset import Dataset
 from seglib.data.readers import to_gray
 from seglib.data.sample import Sample
 from seglib.errors.regions import COLUMNS, regions
 from seglib.metrics import foreground
+from seglib.runs import validation
+from seglib.runs.store import Run
+
+SHARE = 0.03  # of a training's time that goes into regions while it trains; the rest is done after its end
+_WAITING_BYTES = 256 * 1024**2
+_CACHE_BYTES = 512 * 1024**2
 
 
 def region_table(predicted: Iterable[tuple[Sample, np.ndarray]], threshold: float = 0.5) -> pd.DataFrame:
@@ -40,3 +49,39 @@ def write_table(file: Path, table: pd.DataFrame) -> None:
     temporary = file.with_name(file.name + ".tmp")
     table.to_parquet(temporary, index=False)
     temporary.replace(file)
+
+
+class Diagnosis:
+    """regions.parquet of a run's validations, without holding the training up.
+
+    A validation is looked at when it comes, as long as that took less than SHARE of the time so far; else its
+    probabilities wait, as the PNG bytes they are, until `finish`.
+    """
+
+    def __init__(self, run: Run, dataset: Dataset):
+        self.run, self.indices = run, dataset.indices("val")
+        self.samples = SampleCache(dataset, limit=_CACHE_BYTES)
+        self._waiting: dict[int, list[bytes]] = {}
+        self._spent_s = 0.0
+
+    def add(self, step: int, elapsed_s: float) -> None:
+        """Take the probabilities in validation/last as those of `step`."""
+        if self.indices:
+            files = [validation.probability_file(self.run, "last", i) for i in self.indices]
+            self._waiting[step] = [file.read_bytes() for file in files]
+            full = sum(len(png) for pngs in self._waiting.values() for png in pngs) > _WAITING_BYTES
+            if full or self._spent_s <= SHARE * elapsed_s:
+                self._write(step)
+
+    def finish(self, newest_only: bool) -> None:
+        """Write what waits; with `newest_only` (a person waits for the stop) only the last validation's."""
+        for step in sorted(self._waiting, reverse=True)[: 1 if newest_only else None]:
+            self._write(step)
+
+    def _write(self, step: int) -> None:
+        begun = time.perf_counter()
+        target = validation.folder_of(self.run, step)
+        pngs = self._waiting.pop(step)
+        pairs = ((self.samples[i], validation.decoded(png, target)) for i, png in zip(self.indices, pngs))
+        write_table(target / "regions.parquet", region_table(pairs))
+        self._spent_s += time.perf_counter() - begun

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seglib.data.cache import SampleCache
 from seglib.data.dataset import Dataset
-from seglib.runs import diagnosis, events, record, validation
+from seglib.runs import events, failure, record, validation
 from seglib.runs.board import STRIP_IMAGES, Board
+from seglib.runs.diagnosis import Diagnosis
 from seglib.runs.environment import check_same_data, describe
 from seglib.runs.files import write_json
 from seglib.runs.store import Run
@@ -22,8 +22,6 @@ from seglib.training.config import Config
 from seglib.training.loop import open_training_data, train
 
 logger = logging.getLogger(__name__)
-
-_CACHE_BYTES = 512 * 1024**2
 
 
 def effective_config(run: Run) -> Config:
@@ -68,8 +66,7 @@ class Recorder:
 
     def __init__(self, run: Run, dataset: Dataset, about: dict[str, Any]):
         self.run, self.about = run, about
-        self._val = dataset.indices("val")
-        self._samples = SampleCache(dataset, limit=_CACHE_BYTES)
+        self._diagnosis = Diagnosis(run, dataset)
         self._events = events.EventFile(run.folder / "events.jsonl")
         self._board: Board | None = None
 
@@ -107,29 +104,26 @@ class Recorder:
 
     def _on_validation(self, event: dict[str, Any]) -> None:
         iou = (event.get("val") or {}).get("pooled_iou")
-        logger.info(
-            "step %s: val IoU %s%s",
-            event["step"],
-            "-" if iou is None else f"{iou:.4f}",
-            " (best)" if event["best"] else "",
-        )
-        try:
-            self._diagnose(event)
-        except Exception as error:  # a picture of the mistakes is not worth a training
-            logger.exception("regions of step %s", event["step"])
-            self._events.append({"kind": "note", "text": f"wrong regions of step {event['step']} are missing: {error}"})
-
-    def _diagnose(self, event: dict[str, Any]) -> None:
-        pairs = [(i, validation.probability(self.run, "last", i)) for i in self._val]
-        shown = [(self._samples[i], q) for i, q in pairs[:STRIP_IMAGES]]
+        shown = "none" if iou is None else f"{iou:.4f}"
+        logger.info("step %s: val IoU %s%s", event["step"], shown, " (best)" if event["best"] else "")
         if self._board:
-            self._board.validation(event, shown)
-        if pairs:
-            table = diagnosis.region_table((self._samples[i], q) for i, q in pairs)
-            diagnosis.write_table(validation.folder_of(self.run, event["step"]) / "regions.parquet", table)
+            first = self._diagnosis.indices[:STRIP_IMAGES]
+            pairs = [(self._diagnosis.samples[i], validation.probability(self.run, "last", i)) for i in first]
+            self._board.validation(event, pairs)
+        self._tolerant(f"of step {event['step']}", lambda: self._diagnosis.add(event["step"], event["elapsed_s"]))
+
+    def _tolerant(self, what: str, work: Callable[[], None]) -> None:
+        """A picture of the mistakes is not worth a training: what goes wrong here is noted, and it goes on."""
+        try:
+            work()
+        except Exception as error:
+            logger.exception("wrong regions %s", what)
+            self._events.append({"kind": "note", "text": f"wrong regions {what} are missing: {failure.told(error)}"})
 
     def _on_note(self, event: dict[str, Any]) -> None:
         logger.info("%s", event["text"])
 
     def _on_finished(self, event: dict[str, Any]) -> None:
+        stopped = event["reason"] == "stopped"
+        self._tolerant("of earlier steps", lambda: self._diagnosis.finish(newest_only=stopped))
         logger.info("ended at step %s after %.1f s: %s", event["step"], event["elapsed_s"], event["reason"])

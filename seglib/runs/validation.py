@@ -80,13 +80,18 @@ def probability_file(run: Run, which: str, image_number: int) -> Path:
 
 def probability(run: Run, which: str, image_number: int) -> np.ndarray:
     """(H, W) uint8, q = floor(255 p + 0.5) of val image `image_number`, its number in the data set."""
-    import cv2
-    import numpy as np
-
     file = probability_file(run, which, image_number)
     if not file.exists():
         raise InputError(f"{file} is not there: the run keeps no probabilities for this image.")
-    q = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    return decoded(file.read_bytes(), file)
+
+
+def decoded(png: bytes, file: Path) -> np.ndarray:
+    """(H, W) uint8 of the bytes of one such file. Raises InputError naming it where they are no grey PNG."""
+    import cv2
+    import numpy as np
+
+    q = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
     if q is None or q.ndim != 2 or q.dtype != np.uint8:
         raise InputError(f"{file} is damaged: it is no 8-bit grey PNG; evaluate the run again.")
     return q
