@@ -97,6 +97,8 @@ def test_padding_reflects_where_it_can_and_else_repeats():
     assert padded[0, 0, 0].tolist() == [1, 2, 3, 4, 5, 4, 3, 2]
     assert torch.equal(padded[0, 0, 3], padded[0, 0, 0])
     assert pad_to_multiple(row, 1) is row
+    column = row.reshape(1, 1, 5, 1)
+    assert pad_to_multiple(column, 4)[0, 0, :, 0].tolist() == [1, 2, 3, 4, 5, 4, 3, 2]
 
 
 def test_what_is_cropped_back_is_where_the_image_lay():
@@ -227,6 +229,12 @@ def test_a_deep_net_without_norm_starts_with_a_signal_of_sane_size(residual, ups
     model = UNet(depth=4, channels=8, norm="none", residual=residual, upsampling=upsampling, activation="elu")
     spread = model(torch.randn(2, 1, 32, 32)).std().item()
     assert 0.05 < spread < 10
+
+
+@pytest.mark.parametrize("upsampling", ["nearest", "transposed_convolution"])
+def test_upsampling_keeps_the_size_of_the_signal(upsampling):
+    up = UNet(depth=1, channels=64, upsampling=upsampling).upsampling_modules[0]
+    assert up(torch.randn(4, 128, 16, 16)).std().item() == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize(("norm", "is_shortcut"), [("none", True), ("batch", False)])
