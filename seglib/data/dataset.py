@@ -136,8 +136,8 @@ def _from_csv(folder: Path, grouping: str | None, split: str | None, fold: int |
 def _from_folders(folder: Path, grouping: str | None, split: str | None, fold: int | None) -> Dataset:
     if fold is not None:
         raise InputError(f"{folder}: data.fold={fold} needs a {CSV_NAME} with a column fold.")
-    images, notes = _pictures(folder / "images")
-    masks, mask_notes = _pictures(folder / "masks")
+    images, notes = list_pictures(folder / "images")
+    masks, mask_notes = list_pictures(folder / "masks")
     if not images:
         loose = any(entry.suffix.lower() in IMAGE_SUFFIXES for entry in folder.iterdir())
         hint = " The pictures lie beside each other; move them into images/ and masks/." if loose else ""
@@ -156,7 +156,7 @@ def _from_folders(folder: Path, grouping: str | None, split: str | None, fold: i
     return _dataset(folder, records, False, notes + mask_notes, independent=split != "blocks")
 
 
-def _pictures(folder: Path) -> tuple[dict[str, str], list[str]]:
+def list_pictures(folder: Path) -> tuple[dict[str, str], list[str]]:
     """Stem -> file name of the pictures in `folder`, and a note on what else lies there. Hidden files do not count."""
     found: dict[str, str] = {}
     others: list[str] = []

@@ -35,9 +35,9 @@ def draw_look(kind: str, rng: np.random.Generator) -> Look:
         gain=rng.uniform(0.7, 1.1),
         halo=rng.uniform(0.40, 0.65),
         halo_px=rng.uniform(2.6, 4.2),
-        focus=rng.uniform(0.55, 1.0) * (1 if rng.random() < 0.6 else -1),
+        focus=rng.uniform(0.7, 1.0),
         blur_px=rng.uniform(0.7, 1.5),
-        noise=rng.uniform(0.012, 0.030),
+        noise=rng.uniform(0.010, 0.025),
         slope=tuple(rng.uniform(-0.06, 0.06, 3)),
     )
 
@@ -125,7 +125,7 @@ def _phase(edge: np.ndarray, vacuole: np.ndarray, cell: Cell, look: Look) -> np.
 
 
 def _bright(edge: np.ndarray, vacuole: np.ndarray, cell: Cell, look: Look) -> np.ndarray:
-    """Brightfield off focus: a dark rim, a bright line inside it, a pale one outside; the sign follows the focus."""
+    """Brightfield off focus: a dark rim, a bright line inside it, a pale one outside; stronger farther off."""
     rim = -0.9 * np.exp(-((edge + 0.6) ** 2) / 2.6) + 0.55 * np.exp(-((edge + 3.6) ** 2) / 3.0)
     rim += 0.30 * np.exp(-((edge - 2.6) ** 2) / 3.5) + 0.10 * (edge < -2)
     ring = -0.35 * cell.vacuole[3] * np.exp(-((vacuole / 1.1) ** 2))

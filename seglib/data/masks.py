@@ -12,11 +12,15 @@ _TINY_PX = 4  # a patch of one value this small or smaller is a trace of blurrin
 _REMEDY = "Save it as PNG or TIFF with 0 = background and 255 = cell, or one number a cell, without smoothing."
 
 
+class MaskValues(InputError):
+    """A mask file that can be read but whose values are neither binary nor one number a cell."""
+
+
 def labels_from_raster(pixels: np.ndarray, palette: np.ndarray | None, name: str) -> tuple[np.ndarray, str]:
     """Decoded mask (H, W[, 3]) -> labels (H, W) int32 and a line that says what was understood.
 
     One non-zero value (or colour): binary, a cell is an 8-connected component. Several: one number (or colour) a cell,
-    kept as they are. A palette of greys is read as these greys, a coloured one as its indices. Raises InputError naming
+    kept as they are. A palette of greys is read as these greys, a coloured one as its indices. Raises MaskValues naming
     the file `name` where the values are neither.
     """
     how = ""
@@ -34,7 +38,7 @@ def _palette_values(indices: np.ndarray, palette: np.ndarray, name: str) -> tupl
         return palette[indices, 0], ", from the greys of a palette"
     black = ~colours.any(axis=1)
     if black.any() and palette[0].any():
-        raise InputError(f"{name}: black is not entry 0 of the palette, so the background is unclear. {_REMEDY}")
+        raise MaskValues(f"{name}: black is not entry 0 of the palette, so the background is unclear. {_REMEDY}")
     return indices, ", from palette indices"
 
 
@@ -44,11 +48,11 @@ def _rgb_values(pixels: np.ndarray, name: str) -> tuple[np.ndarray, str]:
     if np.array_equal(red, green) and np.array_equal(green, blue):
         return red, ", grey stored as RGB"
     if pixels.dtype.kind == "f":
-        raise InputError(f"{name}: a mask of coloured float values makes no sense. {_REMEDY}")
+        raise MaskValues(f"{name}: a mask of coloured float values makes no sense. {_REMEDY}")
     packed = (red.astype(np.int64) << 32) | (green.astype(np.int64) << 16) | blue.astype(np.int64)
     colours, ids = np.unique(packed, return_inverse=True)
     if colours[0] != 0:
-        raise InputError(f"{name}: a coloured mask without a black background. {_REMEDY}")
+        raise MaskValues(f"{name}: a coloured mask without a black background. {_REMEDY}")
     return ids.reshape(packed.shape), ", one colour a number on black"
 
 
@@ -57,9 +61,9 @@ def _whole(values: np.ndarray, name: str) -> np.ndarray:
     if values.dtype == bool:
         return values.astype(np.uint8)
     if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == np.rint(values)).all()):
-        raise InputError(f"{name}: mask values are not whole numbers. {_REMEDY}")
+        raise MaskValues(f"{name}: mask values are not whole numbers. {_REMEDY}")
     if values.min() < 0 or values.max() > np.iinfo(np.int32).max:
-        raise InputError(f"{name}: mask values from {values.min()} to {values.max()}; allowed: 0 to 2147483647.")
+        raise MaskValues(f"{name}: mask values from {values.min()} to {values.max()}; allowed: 0 to 2147483647.")
     return values
 
 
@@ -84,7 +88,7 @@ def _check_ids(labels: np.ndarray, name: str) -> None:
     n_tiny = int(np.count_nonzero(areas <= _TINY_PX))
     if 2 * n_tiny > len(areas) and len(areas) > 3:
         got = f"{n_values} grey values, mostly in specks of {_TINY_PX} px or less, as JPEG and smoothing leave them"
-        raise InputError(f"{name}: {got}; neither binary nor one number a cell. {_REMEDY}")
+        raise MaskValues(f"{name}: {got}; neither binary nor one number a cell. {_REMEDY}")
     if len(areas) > 3 * n_values + 10:
         got = f"{n_values} values in {len(areas)} separate patches, as classes rather than cells"
-        raise InputError(f"{name}: {got}; neither binary nor one number a cell. {_REMEDY}")
+        raise MaskValues(f"{name}: {got}; neither binary nor one number a cell. {_REMEDY}")

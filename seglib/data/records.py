@@ -110,21 +110,15 @@ def _weight(text: str, where: str) -> float:
 
 def check_records(folder: Path, records: Sequence[Record]) -> None:
     """Refuse paths that leave `folder`, files that are not there, pictures listed twice and masks used twice."""
-    _check_unique(records, folder)
-    inside = _Inside(folder)
+    check_unique(folder, records)
+    inside = Inside(folder)
     for record in records:
-        for column, name in (("image", record.image), ("mask", record.mask), ("ignore", record.ignore)):
-            if name is not None:
-                inside.check(name, column)
+        inside.check_record(record)
 
 
 def check_groups(folder: Path, records: Iterable[Record]) -> None:
     """Refuse a group with labelled pictures on both sides of the split, by name."""
-    sides: dict[str, set[str]] = {}
-    for record in records:
-        if record.mask and record.split:
-            sides.setdefault(record.group, set()).add(record.split)
-    both = sorted(group for group, splits in sides.items() if len(splits) > 1)
+    both = groups_on_both_sides(records)
     if both:
         names = ", ".join(both[:3]) + (" …" if len(both) > 3 else "")
         raise InputError(
@@ -132,7 +126,17 @@ def check_groups(folder: Path, records: Iterable[Record]) -> None:
         )
 
 
-def _check_unique(records: Sequence[Record], folder: Path) -> None:
+def groups_on_both_sides(records: Iterable[Record]) -> list[str]:
+    """Names of the groups that have labelled pictures in train and in val."""
+    sides: dict[str, set[str]] = {}
+    for record in records:
+        if record.mask and record.split:
+            sides.setdefault(record.group, set()).add(record.split)
+    return sorted(group for group, splits in sides.items() if len(splits) > 1)
+
+
+def check_unique(folder: Path, records: Sequence[Record]) -> None:
+    """Refuse two images of one stem in one folder, and one mask for two images."""
     stems: dict[str, str] = {}
     masks: dict[str, str] = {}
     for record in records:
@@ -145,7 +149,7 @@ def _check_unique(records: Sequence[Record], folder: Path) -> None:
             raise InputError(f"{folder}: {record.mask} is the mask of two images, {pair}; give each its own.")
 
 
-class _Inside:
+class Inside:
     """Checks paths against one folder. Reads each directory once, so that 10,000 files cost a few listings."""
 
     def __init__(self, folder: Path):
@@ -153,7 +157,13 @@ class _Inside:
         self.root = Path(os.path.realpath(folder))
         self._listings: dict[str, dict[str, bool]] = {}
 
-    def check(self, name: str, column: str) -> None:
+    def check_record(self, record: Record) -> None:
+        """Raise InputError for the first path of `record` that leaves the folder or is not there."""
+        for column, name in (("image", record.image), ("mask", record.mask), ("ignore", record.ignore)):
+            if name is not None:
+                self._check(name, column)
+
+    def _check(self, name: str, column: str) -> None:
         parts = name.split("/")
         if "\\" in name or ":" in parts[0] or name.startswith("/") or ".." in parts or "\0" in name:
             text = f"{column} {name!r} is not a path inside the folder; allowed: relative, with /, without .."

@@ -1,0 +1,165 @@
+"""Checks: what is wrong with this data set. Reads every file once and reports; a bad data set raises nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seglib.data.dataset import Dataset, list_pictures, open_dataset
+from seglib.data.facts import Facts, MaskFacts, image_facts, mask_facts
+from seglib.data.findings import Finding, findings
+from seglib.data.masks import MaskValues
+from seglib.data.readers import read_image, read_mask
+from seglib.data.records import CSV_NAME, Inside, Record, check_unique, read_csv
+from seglib.data.splits import ChoiceNeeded, natural_key
+from seglib.exceptions import InputError
+
+__all__ = ["Finding", "Report", "check"]
+
+_SEVERITIES = ("error", "warning", "note")
+
+
+@dataclass(frozen=True)
+class Report:
+    """n_pairs counts pictures with a mask, n_unlabelled those without; findings stand with errors first."""
+
+    n_images: int
+    n_pairs: int
+    n_unlabelled: int
+    findings: tuple[Finding, ...]
+
+    def count(self, severity: str) -> int:
+        return sum(finding.severity == severity for finding in self.findings)
+
+
+def check(dataset: Dataset | Path | str, progress: Callable[[int, int], None] | None = None) -> Report:
+    """Look at every picture and mask of a data set, opened or given by its folder.
+
+    `progress(done, total)` is called after every picture. Never raises InputError: what keeps a data set from being
+    opened is a finding of severity error, and the rest is looked at as far as it goes.
+    """
+    found: list[Finding] = []
+    if isinstance(dataset, Dataset):
+        folder, records, independent = dataset.path, list(dataset.records), dataset.independent
+    else:
+        folder, records, independent = Path(dataset), *_opened(Path(dataset), found)
+    facts: list[Facts] = []
+    for index, record in enumerate(records):
+        fact = _look(folder, index, record, found)
+        if fact is not None:
+            facts.append(fact)
+        if progress:
+            progress(index + 1, len(records))
+    found += findings(records, facts, independent)
+    found.sort(key=lambda finding: _SEVERITIES.index(finding.severity))
+    n_pairs = sum(record.mask is not None for record in records)
+    return Report(len(records), n_pairs, len(records) - n_pairs, tuple(found))
+
+
+def _opened(folder: Path, found: list[Finding]) -> tuple[list[Record], bool]:
+    """The records of a folder; if it does not open, why, and those records that can be looked at all the same."""
+    try:
+        dataset = open_dataset(folder)
+        return list(dataset.records), dataset.independent
+    except ChoiceNeeded:
+        return _by_name(folder), True
+    except InputError as error:
+        reason = str(error)
+    records = _salvaged(folder, found)
+    explained = any(reason == finding.explanation for finding in found) or "on both sides" in reason
+    if not explained:
+        found.append(
+            Finding("cannot_open", "error", (), reason, "Correct this first; the rest was checked as far as it goes.")
+        )
+    return records, True
+
+
+def _by_name(folder: Path) -> list[Record]:
+    return list(open_dataset(folder, grouping="name").records)
+
+
+def _salvaged(folder: Path, found: list[Finding]) -> list[Record]:
+    """Records of a data set that does not open, without those whose files are missing or lie outside."""
+    try:
+        records = read_csv(folder / CSV_NAME) if (folder / CSV_NAME).is_file() else _pairs(folder, found)
+    except (InputError, OSError):
+        return []
+    _report(found, "ambiguous_pair", (), lambda: check_unique(folder, records), "Keep one picture of each name.")
+    inside = Inside(folder)
+    remedy = f"Correct {CSV_NAME}, or put the file where it says, inside the folder."
+    return [
+        record
+        for record in records
+        if _report(found, "bad_path", (record.image,), lambda record=record: inside.check_record(record), remedy)
+    ]
+
+
+def _pairs(folder: Path, found: list[Finding]) -> list[Record]:
+    images, masks = list_pictures(folder / "images")[0], list_pictures(folder / "masks")[0]
+    orphans = tuple(f"masks/{name}" for stem, name in masks.items() if stem not in images)
+    if orphans:
+        text = f"{len(orphans)} masks without an image of that name"
+        found.append(
+            Finding("mask_without_image", "error", orphans, text, "Add the images, or remove or rename the masks.")
+        )
+    stems = sorted(images, key=natural_key)
+    return [Record(f"images/{images[s]}", f"masks/{masks[s]}" if s in masks else None, group=s) for s in stems]
+
+
+def _report(found: list[Finding], code: str, files: Sequence[str], action: Callable[[], object], remedy: str) -> bool:
+    """Whether `action` went well; its InputError becomes a finding."""
+    try:
+        action()
+    except InputError as error:
+        found.append(Finding(code, "error", tuple(files), str(error), remedy))
+        return False
+    return True
+
+
+def _look(folder: Path, index: int, record: Record, found: list[Finding]) -> Facts | None:
+    """Facts of one picture; what cannot be read becomes a finding."""
+    try:
+        image = read_image(folder / record.image)
+    except InputError as error:
+        found.append(
+            Finding("unreadable_image", "error", (record.image,), str(error), "Copy or export the file again.")
+        )
+        return None
+    mask = _look_at_mask(folder, record, image, found) if record.mask else None
+    if record.ignore:
+        _check_ignore(folder, record, image.shape[:2], found)
+    return image_facts(index, image, mask)
+
+
+def _look_at_mask(folder: Path, record: Record, image, found: list[Finding]) -> MaskFacts | None:
+    files = (record.image, record.mask)
+    try:
+        labels, understood = read_mask(folder / record.mask)
+    except MaskValues as error:
+        remedy = "Save masks as PNG or TIFF: 0 and 255, or one number a cell; never as JPEG, never smoothed."
+        found.append(Finding("mask_values", "error", (record.mask,), str(error), remedy))
+        return None
+    except InputError as error:
+        found.append(Finding("unreadable_mask", "error", (record.mask,), str(error), "Copy or export the file again."))
+        return None
+    if labels.shape != image.shape[:2]:
+        found.append(_shapes_differ(files, image.shape[:2], labels.shape))
+        return None
+    return mask_facts(labels, understood, image)
+
+
+def _check_ignore(folder: Path, record: Record, shape: tuple[int, ...], found: list[Finding]) -> None:
+    try:
+        ignore = read_image(folder / record.ignore)
+    except InputError as error:
+        found.append(Finding("unreadable_ignore", "error", (record.ignore,), str(error), "Copy or export it again."))
+        return
+    if ignore.shape[:2] != shape:
+        found.append(_shapes_differ((record.image, record.ignore), shape, ignore.shape[:2]))
+
+
+def _shapes_differ(files: tuple[str, str], shape: tuple[int, ...], other: tuple[int, ...]) -> Finding:
+    text = f"{files[0]} has {shape[0]} × {shape[1]} pixels but {files[1]} has {other[0]} × {other[1]}"
+    remedy = "A pair must have one size: export image and mask from the same picture, uncropped."
+    return Finding("shapes_differ", "error", files, text, remedy)
