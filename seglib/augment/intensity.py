@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from seglib.augment.draw import Draw
-from seglib.augment.field import smooth_fields
+from seglib.augment.field import between_blocks, block_centres, block_side, smooth_fields
 from seglib.augment.warp import Window
 
 # Levels are read from about this many pixels on a regular grid
@@ -64,7 +64,7 @@ def change_intensity(
     margin = blur_margin(draw)
     out = _tone(image, draw, black_white)
     if draw.background:
-        out = out + _uneven_light(draw, window.grown(margin), shape) * np.float32(draw.background * black_white.range)
+        out = out + _uneven_light(draw, draw.background * black_white.range, window.grown(margin), shape)
     if margin:
         out = cv2.GaussianBlur(out, (2 * margin + 1, 2 * margin + 1), draw.blur_sigma_px, borderType=cv2.BORDER_REFLECT)
         out = out[margin:-margin, margin:-margin]
@@ -89,7 +89,10 @@ def _tone(image: np.ndarray, draw: Draw, black_white: Levels) -> np.ndarray:
     return out
 
 
-def _uneven_light(draw: Draw, window: Window, shape: tuple[int, int]) -> np.ndarray:
+def _uneven_light(draw: Draw, deviation: float, window: Window, shape: tuple[int, int]) -> np.ndarray:
     sigma_px = max(draw.background_width * max(shape), 1.0)
-    centre = ((shape[0] - 1) / 2, (shape[1] - 1) / 2)
-    return smooth_fields(draw.background_seed, 1, sigma_px, window.rows, window.cols, centre)[0]
+    side = block_side(sigma_px)
+    rows, cols = block_centres(window.row, window.height, side), block_centres(window.col, window.width, side)
+    middle = ((shape[0] - 1) / 2, (shape[1] - 1) / 2)
+    coarse = smooth_fields(draw.background_seed, deviation, sigma_px, rows, cols, middle)[0]
+    return between_blocks(coarse, (window.row, window.col), (window.height, window.width), side)

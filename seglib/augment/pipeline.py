@@ -111,25 +111,28 @@ def _move(
     black_white: Levels | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     """All arrays in their new place; the image with the margin that its blur needs."""
-    draw = geometry.draw
-    border, margin = draw.border, blur_margin(draw)
-    fill = black_white.middle if border == "constant" else 0.0
-    labels = np.ascontiguousarray(labels, dtype=np.int32)
-    inside = valid.view(np.uint8)
-    if not draw.interpolates:
-        wide = pick(image, geometry, window.grown(margin), border, fill)
-        narrow = [(labels, border), (inside, "constant"), (weights, border)]
-        labels, inside, weights = (a if a is None else pick(a, geometry, window, b) for a, b in narrow)
-        return wide, labels, inside.view(bool), weights
-    maps = geometry.map(window.grown(margin))
+    draw, margin = geometry.draw, blur_margin(geometry.draw)
+    wide = window.grown(margin)
     # cubic, because validation pictures are never interpolated: linear leaves 73 % of the fine detail of a rotated
     # colony frame and 67 % of its grain, cubic 88 % and 86 %, for one millisecond more at 512²
-    wide = remap(image, maps, cv2.INTER_CUBIC, border, fill)
-    maps = tuple(m[margin : m.shape[0] - margin, margin : m.shape[1] - margin] for m in maps)
-    labels = remap(labels, maps, cv2.INTER_NEAREST, border)
-    inside = remap(inside, maps, cv2.INTER_NEAREST, "constant")
-    weights = None if weights is None else remap(weights, maps, cv2.INTER_LINEAR, border)
-    return wide, labels, inside.view(bool), weights
+    jobs = [
+        (image, cv2.INTER_CUBIC, draw.border, black_white.middle if draw.border == "constant" else 0.0),
+        (np.ascontiguousarray(labels, dtype=np.int32), cv2.INTER_NEAREST, draw.border, 0),
+        (valid.view(np.uint8), cv2.INTER_NEAREST, "constant", 0),
+    ]
+    if weights is not None:
+        jobs.append((weights, cv2.INTER_LINEAR, draw.border, 0))
+    if draw.interpolates:
+        out = [np.empty((wide.height, wide.width), array.dtype) for array, *_ in jobs]
+        for rows, maps in geometry.strips(wide):
+            for (array, method, border, fill), target in zip(jobs, out):
+                remap(array, maps, method, border, fill, target[rows])
+    else:
+        out = [pick(array, geometry, wide, border, fill) for array, _, border, fill in jobs]
+    image, *others = out
+    if margin:
+        others = [np.ascontiguousarray(array[margin:-margin, margin:-margin]) for array in others]
+    return image, others[0], others[1].view(bool), others[2] if len(others) > 2 else None
 
 
 def _check(image: np.ndarray, labels: np.ndarray, valid: np.ndarray, weights: np.ndarray | None) -> None:

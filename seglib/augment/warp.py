@@ -10,6 +10,7 @@ Points are (row, col) of pixel centres, so that image and labels share one map a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,11 +18,14 @@ import cv2
 import numpy as np
 
 from seglib.augment.draw import Draw
-from seglib.augment.field import smooth_fields
+from seglib.augment.field import between_blocks, block_centres, block_side, smooth_fields
 from seglib.exceptions import InputError
 
 # Limit of cv2.remap, which counts pixels in 16 bits
 MAX_SIDE = 32_000
+
+# Two maps of float32 and what they fetch stay within a megabyte
+_STRIP_PIXELS = 32_768
 
 _BORDERS = {"reflect": cv2.BORDER_REFLECT, "constant": cv2.BORDER_CONSTANT}
 
@@ -114,36 +118,66 @@ class Geometry:
 
         Its standard deviation along each axis is `displacement_px`.
         """
-        draw = self.draw
-        if draw.displacement_px == 0:
+        if not self.draw.displacement_px:
             return None
-        centre = (float(self._middle[0]), float(self._middle[1]))
-        fields = smooth_fields(draw.elastic_seed, 2, draw.sigma_px, window.rows, window.cols, centre)
-        fields *= np.float32(draw.displacement_px)
-        return fields
+        side, coarse = self._blocks(window, np.eye(2), np.zeros(2), np.zeros((2, 2)))
+        corner, size = (window.row, window.col), (window.height, window.width)
+        return np.stack([between_blocks(part, corner, size, side) for part in coarse])
 
     def map(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
         """(map_row, map_col), each (height, width) float32: the place in the source that each pixel shows."""
+        rows, cols = zip(*(maps for _, maps in self.strips(window)))
+        return np.concatenate(rows), np.concatenate(cols)
+
+    def strips(self, window: Window) -> Iterator[tuple[slice, tuple[np.ndarray, np.ndarray]]]:
+        """The map some rows at a time, with their place in the window: small enough for the processor's cache."""
         matrix, origin = self.affine
-        bent = self.displacement(window)
-        maps = []
-        for axis in range(2):
-            down = (origin[axis] + matrix[axis, 0] * window.rows).astype(np.float32)[:, None]
-            across = (matrix[axis, 1] * window.cols).astype(np.float32)[None, :]
-            place = down + across
-            if bent is not None:
-                for part in range(2):
-                    if matrix[axis, part]:
-                        place += bent[part] * np.float32(matrix[axis, part])
-            maps.append(place)
-        return maps[0], maps[1]
+        height = max(_STRIP_PIXELS // window.width, 8)
+        bent = self.draw.displacement_px != 0
+        if bent:
+            side, coarse = self._blocks(window, matrix, origin, matrix)
+        for first in range(0, window.height, height):
+            rows = slice(first, min(first + height, window.height))
+            top, size = window.row + rows.start, (rows.stop - rows.start, window.width)
+            if bent:
+                start = top // side - window.row // side
+                part = coarse[:, start : start + (top + size[0] - 1) // side - top // side + 3]
+                yield rows, tuple(between_blocks(p, (top, window.col), size, side) for p in part)
+            else:
+                yield rows, tuple(_planes(origin, matrix, window.rows[rows], window.cols))
+
+    def _blocks(
+        self, window: Window, mix: np.ndarray, origin: np.ndarray, matrix: np.ndarray
+    ) -> tuple[int, np.ndarray]:
+        """Side of the blocks, and origin + matrix · p + mix · u(p) at their centres: (2, rows, cols) float32.
+
+        Linear interpolation between them leaves the first two terms exact. Both are linear in the lattice numbers, so
+        that `mix` costs nothing.
+        """
+        draw, side = self.draw, block_side(self.draw.sigma_px)
+        rows, cols = (block_centres(f, n, side) for f, n in ((window.row, window.height), (window.col, window.width)))
+        centre = (float(self._middle[0]), float(self._middle[1]))
+        coarse = smooth_fields(draw.elastic_seed, draw.displacement_px * mix, draw.sigma_px, rows, cols, centre)
+        return side, coarse + _planes(origin, matrix, rows, cols)
+
+
+def _planes(origin: np.ndarray, matrix: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+    """origin + matrix · (row, col) at a grid of points: (2, len(rows), len(cols)) float32."""
+    down = (origin[:, None] + matrix[:, :1] * rows).astype(np.float32)
+    across = (matrix[:, 1:] * cols).astype(np.float32)
+    return down[:, :, None] + across[:, None, :]
 
 
 def remap(
-    array: np.ndarray, maps: tuple[np.ndarray, np.ndarray], method: int, border: str, fill: float = 0
+    array: np.ndarray,
+    maps: tuple[np.ndarray, np.ndarray],
+    method: int,
+    border: str,
+    fill: float = 0,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """`array` (H, W) at `maps`; beyond its edges mirrored, or `fill`. Method: cv2.INTER_*."""
-    return cv2.remap(array, maps[1], maps[0], method, borderMode=_BORDERS[border], borderValue=fill)
+    """`array` (H, W) at `maps`, into `out` if given; beyond its edges mirrored, or `fill`. Method: cv2.INTER_*."""
+    return cv2.remap(array, maps[1], maps[0], method, out, _BORDERS[border], fill)
 
 
 def pick(array: np.ndarray, geometry: Geometry, window: Window, border: str, fill: float = 0) -> np.ndarray:
