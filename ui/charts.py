@@ -70,7 +70,7 @@ def iou_curve(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         option["title"] = {
             "text": NO_VALIDATION,
             "left": "center",
-            "top": 0,
+            "top": 6,
             "textStyle": {"fontSize": 12, "fontWeight": "normal"},
         }
     return option
@@ -120,10 +120,11 @@ def budget_bar(budget: Mapping[str, int]) -> dict[str, Any]:
         if name != "union" and pixels and union
     ]
     return {
+        "animation": False,
         "grid": {"left": 8, "right": 16, "top": 8, "bottom": 64, "containLabel": True},
         "tooltip": {"trigger": "item"},
         "legend": {"bottom": 0, "type": "scroll"},
-        "xAxis": {"type": "value", "name": "1 − IoU", "nameLocation": "middle", "nameGap": 24, "max": "dataMax"},
+        "xAxis": {"type": "value", "name": "1 − IoU", "nameLocation": "middle", "nameGap": 24},
         "yAxis": {"type": "category", "data": [""], "axisTick": {"show": False}, "axisLine": {"show": False}},
         "series": series,
     }
@@ -160,10 +161,10 @@ def _floor(series: Sequence[Mapping[str, Any]]) -> float:
 def _curves(x_name: str, y_axes: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "animation": False,
-        "grid": {"left": 12, "right": 12, "top": 36, "bottom": 44, "containLabel": True},
+        "grid": {"left": 12, "right": 24, "top": 40, "bottom": 56, "containLabel": True},
         "legend": {"bottom": 0},
         "tooltip": {"trigger": "axis"},
-        "xAxis": {"type": "value", "name": x_name, "nameLocation": "end", "min": 0, "max": "dataMax"},
+        "xAxis": {"type": "value", "name": x_name, "nameLocation": "middle", "nameGap": 26, "min": 0, "max": "dataMax"},
         "yAxis": y_axes,
     }
 
@@ -182,7 +183,7 @@ def _line(
 
 
 def _mark(step: float, iou: float) -> dict[str, Any]:
-    label = {"show": True, "formatter": f"best {iou:.4f}", "position": "top"}
+    label = {"show": True, "formatter": f"best {iou:.4f}", "position": "bottom", "align": "right", "distance": 10}
     return {"symbol": "circle", "symbolSize": 11, "data": [{"coord": [step, iou]}], "label": label}
 
 

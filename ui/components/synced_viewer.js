@@ -152,16 +152,17 @@ function drawPanel(v, canvas, ratio) {
 }
 
 function drawBoxes(v, context, name, unit) {
-  for (const region of shownRegions(v)) {
+  const regions = shownRegions(v), all = v.camera.zoom > 1.5 * fitZoom(v);  // seen whole, a box round every sliver hides the picture
+  regions.forEach((region, rank) => {
     const chosen = region.id === v.selected;
-    if (!chosen && name !== "errors") continue;
+    if (!chosen && (name !== "errors" || (rank >= 8 && !all))) return;
     context.strokeStyle = chosen ? "#ffffff" : css(region.kind === "fp" ? ORANGE : SKY);
     context.lineWidth = (chosen ? 2.5 : 1.2) * unit;
     context.setLineDash(v.threshold === v.data.threshold ? [] : [4 * unit, 3 * unit]);
     const pad = 3 * unit;
     context.strokeRect(region.col - pad, region.row - pad, region.width + 2 * pad, region.height + 2 * pad);
     if (chosen) { context.strokeStyle = "#000000"; context.lineWidth = unit; context.strokeRect(region.col - 2 * pad, region.row - 2 * pad, region.width + 4 * pad, region.height + 4 * pad); }
-  }
+  });
   context.setLineDash([]);
 }
 
@@ -179,11 +180,15 @@ function drawCross(context, [row, col], unit) {
 
 const shownRegions = (v) => v.data.regions.filter((r) => v.filter === "both" || r.kind === v.filter);
 
+function listHead(v) {  // while the threshold is dragged the regions are still those of another one
+  const n = shownRegions(v).length, found = v.threshold === v.data.threshold ? "" : `, found at threshold ${v.data.threshold.toFixed(2)}`;
+  v.root.querySelector(".side-head").textContent = `${n} ${n === 1 ? "mistake" : "mistakes"}${found}`;
+}
+
 function listRegions(v) {
   const regions = shownRegions(v), side = v.root.querySelector(".side");
   side.hidden = !v.data.regions.length;
-  const found = v.threshold === v.data.threshold ? "" : `, found at ${v.data.threshold.toFixed(2)}`;
-  side.querySelector(".side-head").textContent = `${regions.length} ${regions.length === 1 ? "mistake" : "mistakes"}${found}`;
+  listHead(v);
   side.querySelector(".regions").replaceChildren(...regions.slice(0, 300).map((region) => {
     const colour = element("i", { style: `background:${css(region.kind === "fp" ? ORANGE : SKY)}` });
     const label = region.label || (region.kind === "fp" ? "false positive" : "miss");
@@ -302,6 +307,7 @@ function panels(v) {
   root.querySelector(".filters").hidden = !both;
   root.querySelector(".threshold-field").hidden = !v.data.probability;
   root.querySelector(".styles").hidden = names.length === 1;
+  root.querySelector(".larger").hidden = names.length < 3;
   const shown = both ? Object.values(LEGEND) : [v.data.labels && ["Truth", GREEN], v.data.probability && ["Prediction", YELLOW]].filter(Boolean);
   root.querySelector(".legend").replaceChildren(...shown.map(([text, rgb]) => element("span", {}, element("i", { style: `background:${css(rgb)}` }), text)));
 }
@@ -316,12 +322,14 @@ function setUp(root) {
   v.resized = new ResizeObserver(() => ask(v));
   root.querySelector(".opacity").oninput = (event) => { v.opacity = +event.target.value; ask(v); };
   const slider = root.querySelector(".threshold");
-  slider.oninput = () => { v.threshold = +slider.value; showThreshold(v); if (!v.layering) v.layering = requestAnimationFrame(() => { v.layering = 0; layers(v); }); };
+  slider.oninput = () => { v.threshold = +slider.value; showThreshold(v); listHead(v); if (!v.layering) v.layering = requestAnimationFrame(() => { v.layering = 0; layers(v); }); };
   slider.onchange = () => { v.threshold = +slider.value; listRegions(v); v.state("threshold", v.threshold); };
   for (const name of ["style", "filter"]) for (const button of root.querySelectorAll(`[data-${name}]`)) {
     button.onclick = () => { v[name] = button.dataset[name]; pressed(root, name, v[name]); listRegions(v); layers(v); };
   }
   pressed(root, "style", v.style); pressed(root, "filter", v.filter);
+  const larger = root.querySelector(".larger");
+  larger.onclick = () => { larger.setAttribute("aria-pressed", String(root.classList.toggle("large"))); ask(v); };
   root.querySelector(".fit").onclick = () => { v.camera = null; ask(v); };
   return v;
 }
