@@ -13,7 +13,7 @@ from tiny_run import finished_run, wait_until
 from seglib.data.dataset import open_dataset
 from seglib.exceptions import InputError
 from seglib.metrics import foreground
-from seglib.runs import identity, jobs, lock, process, record, validation, worker
+from seglib.runs import identity, jobs, lock, process, record, tasks, validation, worker
 
 
 @pytest.fixture
@@ -113,6 +113,30 @@ def test_evaluate_on_train_has_the_train_pictures(run, tmp_path):
     assert names == [dataset.records[i].image for i in dataset.indices("train")]
 
 
+def test_table_counts_components_over_corners_and_pixels(tmp_path):
+    q = np.zeros((6, 8), np.uint8)
+    q[[0, 1], [0, 1]] = 255  # two pixels that touch at a corner: one cell
+    q[4, 4:7] = 128  # 128/255 > 0.5
+    q[5, 0] = 127
+    row = tasks._save(tmp_path, "x", q, 0.5)
+    assert (row["foreground_px"], row["components"], row["height"], row["width"]) == (5, 2, 6, 8)
+
+
+def test_a_removed_demo_is_made_again(tmp_path):
+    inputs = {"folder": str(tmp_path / "demo"), "n_images": 2}
+    job = done_here("demo", inputs, tmp_path)
+    assert jobs._is_there(job, "demo", inputs)
+    (tmp_path / "demo" / "dataset.csv").unlink()
+    assert not jobs._is_there(job, "demo", inputs)
+
+
+def test_a_cancelled_demo_leaves_nothing(tmp_path):
+    job = prepared("demo", {"folder": str(tmp_path / "demo"), "n_images": 2}, tmp_path)
+    job.cancel()
+    assert worker.run_job("demo", job.folder).name == "cancelled"
+    assert {p.name for p in tmp_path.iterdir()} == {"jobs"}
+
+
 def test_cancel_ends_a_job_without_an_error(run, tmp_path):
     job = prepared("evaluate", {"run": str(run.folder), "split": "train"}, tmp_path)
     job.cancel()
@@ -151,6 +175,7 @@ def test_a_picture_that_changed_is_another_job(run, tmp_path):
 
 def test_a_job_somebody_works_on_is_joined(tmp_path):
     job = prepared("demo", {"folder": "x"}, tmp_path)
+    record.update(job.folder, "running", name="job.json", **identity.mine().to_dict())
     with lock.hold(job.folder):
         assert jobs.start("demo", {"folder": "x"}, tmp_path / "jobs") == job
     assert not (job.folder / "log.txt").exists()  # no process was started

@@ -95,11 +95,13 @@ def start(kind: str, inputs: dict[str, Any], root: str | Path | None = None, *, 
     hashed with them. Raises InputError for an unknown kind or inputs that JSON cannot hold.
     """
     job = find(kind, inputs, root)
+    if (job.folder / _RECORD).exists() and job.state().live:
+        return job
     job.folder.mkdir(parents=True, exist_ok=True)
     try:
         with lock.hold(job.folder):
             state = record.at_rest(record.read(job.folder, _RECORD))
-            if state.live or (state.name == "done" and job.result.is_dir() and not again):
+            if state.live or (state.name == "done" and _is_there(job, kind, inputs) and not again):
                 return job
             _prepare(job, kind, inputs)
     except lock.Busy:
@@ -119,6 +121,11 @@ def find(kind: str, inputs: dict[str, Any], root: str | Path | None = None) -> J
         raise InputError(f"inputs of the job {kind!r} must be JSON values: {error}.") from None
     root = Path(root) if root else cache_root() / "jobs"
     return Job(root.resolve() / hashlib.sha256(text.encode("utf-8")).hexdigest())
+
+
+def _is_there(job: Job, kind: str, inputs: dict[str, Any]) -> bool:
+    """Whether the result of a job that was done has not been removed since."""
+    return job.result.is_dir() and (kind != "demo" or (Path(inputs["folder"]) / "dataset.csv").exists())
 
 
 def _prepare(job: Job, kind: str, inputs: dict[str, Any]) -> None:

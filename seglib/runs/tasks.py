@@ -1,7 +1,7 @@
 """What jobs do: predict pictures, evaluate a split, draw the demo data set. Imported by the worker alone.
 
-Each task is function(inputs, result, progress, should_stop): it leaves its files in the folder `result` and ends
-early, without an error, when `should_stop()` says so.
+Each task is function(inputs, result, progress, should_stop): it leaves its files in the folder `result`, and raises
+Cancelled when `should_stop()` says so.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from seglib.exceptions import InputError
 
 Progress = Callable[[float, str], None]
 StopAsked = Callable[[], bool]
+
+
+class Cancelled(Exception):
+    """The person wants no more of it."""
 
 
 def predict(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
@@ -38,10 +42,10 @@ def predict(inputs: dict[str, Any], result: Path, progress: Progress, should_sto
     for number, (stem, name, path) in enumerate(named):
         progress(number / len(named), name)
         if should_stop():
-            return
+            raise Cancelled
         q = predictor.probabilities(read_image(path), should_stop)
         if should_stop():  # a picture in tiles was left half done
-            return
+            raise Cancelled
         rows.append({"image": name, "file": f"{stem}.png", **_save(result, stem, q, threshold)})
     _write_csv(result / "table.csv", rows)
     progress(1.0, f"{len(named)} pictures")
@@ -99,7 +103,8 @@ def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_st
     run's own, with its grouping and fold from the run's config where it is the run's).
     result: <image number>.png (q), images.parquet and regions.parquet as a validation of the run has them.
     """
-    from seglib.data.cache import SampleCache
+    import pandas as pd
+
     from seglib.evaluate import predictions, rows
     from seglib.predict.predictor import load_predictor
     from seglib.runs import diagnosis
@@ -110,19 +115,22 @@ def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_st
         raise InputError(f"{dataset.path}: no {split} pictures; the other split may have some.")
     predictor = load_predictor(Path(inputs["run"]), inputs.get("checkpoint", "best"))
     threshold = float(inputs.get("threshold", 0.5))
-    scores, tables = [], []
-    for prediction in predictions(predictor, SampleCache(dataset), indices, threshold):
-        if should_stop():
-            return
-        _write_png(result / f"{prediction.index}.png", prediction.q)
-        tables.append((prediction.sample, prediction.q))
-        scores.append(prediction.score)
-        progress(len(scores) / len(indices), prediction.sample.name)
-    columns = ["image", "group", "tp", "fp", "fn", "tn", "n_valid"]
-    import pandas as pd
+    scores = []
 
+    def kept():
+        """One picture after the other, so that no more than one is in memory."""
+        for prediction in predictions(predictor, dataset, indices, threshold):
+            if should_stop():
+                raise Cancelled
+            _write_png(result / f"{prediction.index}.png", prediction.q)
+            scores.append(prediction.score)
+            progress(len(scores) / len(indices), prediction.sample.name)
+            yield prediction.sample, prediction.q
+
+    table = diagnosis.region_table(kept(), threshold)
+    columns = ["image", "group", "tp", "fp", "fn", "tn", "n_valid"]
     diagnosis.write_table(result / "images.parquet", pd.DataFrame(rows(scores), columns=columns))
-    diagnosis.write_table(result / "regions.parquet", diagnosis.region_table(tables, threshold))
+    diagnosis.write_table(result / "regions.parquet", table)
 
 
 def _evaluated_data(inputs: dict[str, Any]):
@@ -140,17 +148,10 @@ def demo(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: 
     """The demo data set. inputs: folder, n_images (32), seed (0). Nothing in `result`: the folder is the result."""
     from seglib.data.demo import make_demo
 
-    make_demo(
-        Path(inputs["folder"]),
-        n_images=int(inputs.get("n_images", 32)),
-        seed=int(inputs.get("seed", 0)),
-        progress=lambda *args: progress(*_share(args)),
-    )
-    progress(1.0, "demo data set")
+    def told(done: int, total: int) -> None:
+        if should_stop():
+            raise Cancelled  # make_demo takes away what it has begun
+        progress(done / total, f"picture {done} of {total}")
 
-
-def _share(args: tuple) -> tuple[float, str]:
-    """(fraction), (fraction, text) or (done, total) as (fraction, text)."""
-    if len(args) == 2 and not isinstance(args[1], str):
-        return args[0] / max(args[1], 1), f"{args[0]} of {args[1]}"
-    return float(args[0]), str(args[1]) if len(args) > 1 else ""
+    n_images, seed = int(inputs.get("n_images", 32)), int(inputs.get("seed", 0))
+    make_demo(Path(inputs["folder"]), n_images=n_images, seed=seed, progress=told)

@@ -79,9 +79,7 @@ def run_training(folder: str | Path, on_event: Callable[[Any], None] = lambda ev
 
                 state, reason = train_and_record(folder, resume, stop, on_event)
             except BaseException as error:  # whatever it was, the record must say so
-                state, reason = "failed", failure.told(error)
-                logger.error("failed: %s", reason)
-                logger.debug("where it failed", exc_info=error)
+                state, reason = "failed", _logged(error)
         (folder / "requests" / "stop").unlink(missing_ok=True)
         record.update(folder, state, reason)
     return record.current(folder)
@@ -111,13 +109,19 @@ def run_job(kind: str, folder: str | Path) -> record.State:
                 module, _, function = jobs.KINDS[kind].partition(":")
                 work = getattr(importlib.import_module(module), function)
                 work(inputs, folder / "result", ProgressFile(folder / "progress.jsonl"), stop)
-                state, reason = ("cancelled", "") if stop() else ("done", "")
+                state, reason = "done", ""
             except BaseException as error:  # whatever it was, the record must say so
-                state, reason = ("cancelled", "") if stop() else ("failed", failure.told(error))
-                logger.error("%s: %s", state, reason)
-                logger.debug("where it failed", exc_info=error)
+                state, reason = ("cancelled", "") if stop() else ("failed", _logged(error))
         record.update(folder, state, reason, name="job.json")
     return record.current(folder, "job.json")
+
+
+def _logged(error: BaseException) -> str:
+    """The failure in one line; the traceback goes to the log."""
+    reason = failure.told(error)
+    logger.error("failed: %s", reason)
+    logger.debug("where it failed", exc_info=error)
+    return reason
 
 
 class ProgressFile:
