@@ -243,7 +243,7 @@ def _read_npy(path: Path) -> Raster:
     try:
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError as error:
-        if "Object arrays" in str(error) or "pickle" in str(error).lower():
+        if "Python objects" in str(error) or "pickle" in str(error).lower():
             text = "holds Python objects (pickle), which are never loaded; save a plain array with numpy.save"
             raise InputError(f"{path}: {text}.") from None
         raise
