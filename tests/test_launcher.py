@@ -125,10 +125,11 @@ def test_create_writes_the_config_once_with_a_readable_id(data, root):
     assert other.id != run.id
 
 
-def test_data_inside_the_repository_is_stored_relative_to_it(root):
-    run = launcher.create(tiny_config(REPOSITORY / "data" / "demo"), "inside", root)
-    assert run.settings()["data"]["path"] == "data/demo"
-    assert run.data_path() == REPOSITORY / "data" / "demo"
+def test_data_inside_the_repository_is_stored_relative_to_it(data, root, monkeypatch):
+    monkeypatch.setattr(store, "REPOSITORY", data.parent.parent)
+    run = launcher.create(tiny_config(data), "inside", root)
+    assert run.settings()["data"]["path"] == f"{data.parent.name}/data"
+    assert run.data_path() == data
 
 
 def test_a_name_that_is_taken_is_refused(data, root):
@@ -144,7 +145,12 @@ def test_bad_names_and_no_data_are_refused(data, root):
         launcher.create(tiny_config(data), "../outside", root)
     with pytest.raises(InputError, match="no data set"):
         launcher.create(tiny_config(""), "x", root)
-    assert store.list_runs(root) == []
+    with pytest.raises(InputError, match="no such folder"):
+        launcher.create(tiny_config(data / "nowhere"), "x", root)
+    (data / "dataset.csv").write_text("image,mask,group,split\nimages/a_t000.png,masks/a_t000.png,a,val\n")
+    with pytest.raises(InputError, match="nothing to train on"):
+        launcher.create(tiny_config(data), "x", root)
+    assert not (root / "x").exists()  # the name is not used up by a mistake
 
 
 def test_four_at_once_start_one(data, root):

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_run import tiny_config, wait_until
+from tiny_run import make_data, tiny_config, wait_until
 
 from seglib.exceptions import InputError
 from seglib.runs import bin as run_bin
@@ -21,7 +21,7 @@ HOLDER += "with lock.hold(Path(sys.argv[1])):\n    print('held', flush=True)\n  
 @pytest.fixture
 def run(tmp_path):
     """A created run that nobody trains."""
-    (tmp_path / "data").mkdir()
+    make_data(tmp_path / "data")
     return launcher.create(tiny_config(tmp_path / "data"), "one", tmp_path / "checkpoints")
 
 
@@ -211,7 +211,7 @@ def test_find_run_by_name_and_by_path_and_the_nearest_named(run):
 
 
 def test_fifty_runs_of_two_thousand_events_list_fast(tmp_path):
-    (tmp_path / "data").mkdir()
+    make_data(tmp_path / "data")
     config = tiny_config(tmp_path / "data")
     line = json.dumps({"kind": "step", "step": 7, "epoch": 1.0, "elapsed_s": 3.0, "loss": 0.5, "lr": 1e-3})
     for i in range(50):

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from seglib.data.dataset import open_dataset
 from seglib.exceptions import InputError
 from seglib.runs import identity, lock, process, record
 from seglib.runs.files import write_json
@@ -20,10 +21,9 @@ def create(
     """A new run folder with its config, ready for `spawn` or for `worker.run_training` in this process.
 
     Without `run_id` the id is time, model and loss, as in 20260102-153045-unet-bce_dice. Raises InputError for a name
-    that is taken or that some system cannot have, and for a config without data.
+    that is taken or that some system cannot have, and for a data set that cannot be opened: then no folder is made.
     """
-    if not config.data.path:
-        raise InputError("no data set: set data.path (--data) to a folder with images and masks.")
+    _check_data(config)
     root = Path(root) if root else checkpoints_root()
     root.mkdir(parents=True, exist_ok=True)
     run = Run(_new_folder(root, config, run_id))
@@ -35,6 +35,15 @@ def create(
     if note:
         run.write_note(note)
     return run
+
+
+def _check_data(config: Config) -> None:
+    data = config.data
+    if not data.path:
+        raise InputError("no data set: set data.path (--data) to a folder with images and masks.")
+    dataset = open_dataset(data.path, grouping=data.grouping, split=data.split, fold=data.fold)
+    if not dataset.indices("train"):
+        raise InputError(f"{data.path}: no picture with a mask is on the train side; nothing to train on.")
 
 
 def _new_folder(root: Path, config: Config, run_id: str | None) -> Path:
