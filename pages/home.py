@@ -33,7 +33,7 @@ def _data_card(data: Dataset) -> None:
                 st.metric("unused", counts["unused"], help=explain("unused"), width="content")
         for note in data.notes:
             st.caption(f":material/info: {note}")
-        picked = gallery(_examples(name, data), key=f"home_{name}", size_px=132).pick
+        picked = gallery(_examples(name, data), key=f"home_{name}", size_px=118).pick
         if picked is not None:
             navigation.go("data", image=str(picked))
         navigation.link("data", "Look at all images")

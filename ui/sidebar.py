@@ -39,6 +39,7 @@ def _runs() -> None:
     except InputError:
         return
     if not runs:
+        st.session_state[state.RUN] = None  # the one in the URL was trained on other data
         st.caption("No run on this data set yet.")
         return
     run = state.current_run()

@@ -6,6 +6,8 @@ and `current_run()` and know nothing of the URL.
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
 
 from seglib.data.dataset import Dataset
@@ -18,9 +20,12 @@ DATA, RUN = "in_view_data", "in_view_run"
 
 def follow_url() -> None:
     """Take over what the URL says (a deep link, a reload, the back button); else keep what was in view."""
-    for key, name in ((DATA, "data"), (RUN, "run")):
-        if asked := st.query_params.get(name):
-            st.session_state[key] = asked
+    data, run = st.query_params.get("data"), st.query_params.get("run")
+    if run:
+        st.session_state[RUN] = run
+        data = data or _trained_on(run)
+    if data:
+        st.session_state[DATA] = data
     st.session_state.setdefault(DATA, registry.DEMO)
     st.session_state.setdefault(RUN, None)
 
@@ -51,6 +56,14 @@ def _set(key: str, name: str, value: str | None) -> None:
         st.query_params[name] = value
     else:
         st.query_params.pop(name, None)
+
+
+def _trained_on(run_id: str) -> str | None:
+    """The name of the run's data set, if both are known here."""
+    with contextlib.suppress(InputError):
+        paths = {entry.path.resolve(): name for name, entry in registry.entries().items()}
+        return next((paths.get(run.data_path()) for run in all_runs() if run.id == run_id), None)
+    return None
 
 
 def dataset_name() -> str:
