@@ -247,3 +247,18 @@ def test_headers_and_hosts(client, name):
         assert reply.headers[header.decode()] == value.decode()
     assert client.get("/seg/image/x/0", host="evil.example").status_code == 400
     assert client.get("/seg/image/x/0", host="127.0.0.1:8501").status_code == 404
+
+
+def test_tensorboard_answers_behind_our_address_and_ends_with_the_server(client, folder):
+    board = routes.tensorboard.BOARD
+    try:
+        reply = client.get("/tensorboard/")
+        assert reply.status_code == 200 and b"TensorBoard" in reply.content
+        assert reply.headers["x-frame-options"] == "SAMEORIGIN"
+        assert client.get("/tensorboard/data/runs").content.strip() == b"[]"
+        assert client.get("/tensorboard/../secret").status_code in (400, 404)
+        process = board.process
+        assert process.poll() is None
+    finally:
+        board.close()
+    assert process.poll() is not None
