@@ -1,6 +1,8 @@
 """Checkpoints: atomic, verified, and never a damaged one used."""
 
+import contextlib
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -37,6 +39,25 @@ def test_a_damaged_last_never_replaces_the_one_before(tmp_path):
     save_last(tmp_path, state(3))
     damage(tmp_path / LAST)
     assert load_last(tmp_path)[0]["step"] == 1
+
+
+@pytest.mark.parametrize("calls_before_the_kill", range(8))
+def test_a_kill_at_any_rename_leaves_a_checkpoint(tmp_path, monkeypatch, calls_before_the_kill):
+    save_last(tmp_path, state(1))
+    save_last(tmp_path, state(2))
+    rename, calls = Path.replace, []
+
+    def killed(self, target):
+        if len(calls) == calls_before_the_kill:
+            raise KeyboardInterrupt
+        calls.append(target)
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with contextlib.suppress(KeyboardInterrupt):
+            save_last(tmp_path, state(3))
+    assert load_last(tmp_path)[0]["step"] in (2, 3)
 
 
 def test_nothing_intact_is_an_error(tmp_path):

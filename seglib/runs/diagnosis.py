@@ -67,7 +67,7 @@ class Diagnosis:
     def add(self, step: int, elapsed_s: float) -> None:
         """Take the probabilities in validation/last as those of `step`."""
         if self.indices:
-            files = [validation.probability_file(self.run, "last", i) for i in self.indices]
+            files = [validation.probability_file(self.run, "last", i) for i in range(len(self.indices))]
             self._waiting[step] = [file.read_bytes() for file in files]
             full = sum(len(png) for pngs in self._waiting.values() for png in pngs) > _WAITING_BYTES
             if full or self._spent_s <= SHARE * elapsed_s:

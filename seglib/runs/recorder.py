@@ -108,7 +108,9 @@ class Recorder:
         logger.info("step %s: val IoU %s%s", event["step"], shown, " (best)" if event["best"] else "")
         if self._board:
             first = self._diagnosis.indices[:STRIP_IMAGES]
-            pairs = [(self._diagnosis.samples[i], validation.probability(self.run, "last", i)) for i in first]
+            pairs = [
+                (self._diagnosis.samples[i], validation.probability(self.run, "last", k)) for k, i in enumerate(first)
+            ]
             self._board.validation(event, pairs)
         self._tolerant(f"of step {event['step']}", lambda: self._diagnosis.add(event["step"], event["elapsed_s"]))
 

@@ -122,7 +122,7 @@ def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_st
         for prediction in predictions(predictor, dataset, indices, threshold):
             if should_stop():
                 raise Cancelled
-            _write_png(result / f"{prediction.index}.png", prediction.q)
+            _write_png(result / f"{len(scores)}.png", prediction.q)  # numbered as the rows of images.parquet
             scores.append(prediction.score)
             progress(len(scores) / len(indices), prediction.sample.name)
             yield prediction.sample, prediction.q

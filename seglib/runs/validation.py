@@ -79,7 +79,7 @@ def probability_file(run: Run, which: str, image_number: int) -> Path:
 
 
 def probability(run: Run, which: str, image_number: int) -> np.ndarray:
-    """(H, W) uint8, q = floor(255 p + 0.5) of val image `image_number`, its number in the data set."""
+    """(H, W) uint8, q = floor(255 p + 0.5) of val image `image_number`, its row in that validation's images.parquet."""
     file = probability_file(run, which, image_number)
     if not file.exists():
         raise InputError(f"{file} is not there: the run keeps no probabilities for this image.")

@@ -42,7 +42,7 @@ def load_last(folder: Path) -> tuple[dict[str, Any], str | None]:
     """
     for name in (LAST, PREVIOUS):
         file = Path(folder) / name
-        state = _state(file) if is_intact(file) else None
+        state = _state(file) if _is_either(file) else None
         if state is not None:
             fell_back = f"{LAST} is missing or damaged; continued from {PREVIOUS}, step {state['step']}."
             return state, (fell_back if name == PREVIOUS else None)
@@ -83,10 +83,18 @@ def load_weights(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 def is_intact(file: Path) -> bool:
     """Whether the file is there and has the sha256 noted beside it."""
     file = Path(file)
+    return file.exists() and _sha256(file) in _noted(file)
+
+
+def _is_either(file: Path) -> bool:
+    """Intact by its own note or by that of its neighbour: a kill may fall between renaming a file and its note."""
+    notes = {hash for name in (LAST, PREVIOUS) for hash in _noted(file.with_name(name))}
+    return file.exists() and _sha256(file) in notes
+
+
+def _noted(file: Path) -> list[str]:
     note = _beside(file)
-    if not (file.exists() and note.exists()):
-        return False
-    return note.read_text(encoding="ascii").strip() == _sha256(file)
+    return [note.read_text(encoding="ascii").strip()] if note.exists() else []
 
 
 def _beside(file: Path) -> Path:

@@ -223,7 +223,8 @@ class _Loop:
 
     def _finish(self, reason: str) -> Iterator[Event]:
         """Save; validate the last state, unless a person waits for the stop and there is a best already."""
-        yield self._save_last()
+        if self.validated_step != self.step:
+            yield self._save_last()
         stopped = reason == "stopped"
         if self.validated_step != self.step and not (stopped and self.progress.best_step is not None):
             yield from self._validate()
