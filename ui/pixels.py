@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -19,7 +20,7 @@ from seglib.exceptions import InputError
 
 INVALID = 65535  # in a label map: a pixel left out of every count
 INSIDE, OUTLINE, OUTSIDE = 1, 2, 4  # bits of a mark map: in a cell, on its outline, not a valid pixel
-MAX_SIDE_PX = 8192
+MAX_PREVIEW_PIXELS = 20_000_000
 
 
 def window(image: np.ndarray) -> tuple[float, float]:
@@ -100,23 +101,42 @@ def pack(header: dict[str, Any], *blobs: bytes) -> bytes:
     return struct.pack("<I", len(text)) + text + b"".join(blobs)
 
 
-def augmented(
-    sample: Sample, index: int, recipe: Recipe, seed: int, n: int, crop_px: int | None, normalisation: str
-) -> bytes:
-    """The original and `n` samples as the trainer draws them in epochs 0…n−1 of that seed, packed.
+@dataclass(frozen=True)
+class Original:
+    """What every preview of one image shares: the normalised picture, its window of grey values, its packed pixels."""
 
-    Header: {n, original: [h, w], height, width, parts}; the parts are grey and marks (uint8) in turn, original first.
-    One grey window for all, a fifth wider than the original's, so that brightness and contrast changes are seen.
-    """
+    sample: Sample
+    gray: np.ndarray
+    low: float
+    high: float
+    blobs: tuple[bytes, bytes]
+
+
+def original(sample: Sample, normalisation: str) -> Original:
+    """The window is a fifth wider than the picture's own range, so that brightness and contrast changes are seen."""
     gray = normalise(to_gray(sample.image), normalisation)
     low, high = (float(v) for v in np.percentile(gray, (0.1, 99.9)))
     margin = 0.1 * (high - low) if high > low else 0.5
     low, high = low - margin, high + margin
+    blobs = to_bytes(gray, low, high).tobytes(), marks(sample.labels, sample.valid).tobytes()
+    return Original(sample, gray, low, high, blobs)
+
+
+def augmented(first: Original, index: int, recipe: Recipe, seed: int, n: int, crop_px: int | None) -> bytes:
+    """The original and `n` samples as the trainer draws them in epochs 0…n−1 of that seed, packed.
+
+    Header: {n, original: [h, w], height, width, parts}; the parts are grey and marks (uint8) in turn, original first.
+    All in one window of grey values. Raises InputError where that is more than a browser should be sent.
+    """
     crop = (crop_px, crop_px) if crop_px else None
-    height, width = crop or gray.shape
-    blobs = [to_bytes(gray, low, high).tobytes(), marks(sample.labels, sample.valid).tobytes()]
+    height, width = crop or first.gray.shape
+    if n * height * width > MAX_PREVIEW_PIXELS:
+        raise InputError(
+            f"{n} samples of {height} × {width} px are too many pixels to preview; cut crops or ask for fewer."
+        )
+    blobs = list(first.blobs)
     for epoch in range(n):
         rng = pipeline.generator(seed, epoch, index)
-        drawn = pipeline.augment(gray, sample.labels, sample.valid, recipe, rng, crop)
-        blobs += [to_bytes(drawn.image, low, high).tobytes(), marks(drawn.labels, drawn.valid).tobytes()]
-    return pack({"n": n, "original": list(gray.shape), "height": height, "width": width}, *blobs)
+        drawn = pipeline.augment(first.gray, first.sample.labels, first.sample.valid, recipe, rng, crop)
+        blobs += [to_bytes(drawn.image, first.low, first.high).tobytes(), marks(drawn.labels, drawn.valid).tobytes()]
+    return pack({"n": n, "original": list(first.gray.shape), "height": height, "width": width}, *blobs)

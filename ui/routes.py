@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from urllib.parse import quote, urlencode
 
 import streamlit as st
@@ -32,6 +32,8 @@ from seglib.runs.store import checkpoints_root
 from seglib.settings import build
 from ui import opened, pixels, registry, tensorboard
 
+# identity: gzip on the way to the same machine would cost more time than it saves
+_PLAIN = {"Content-Encoding": "identity"}
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _FRESH = {"Cache-Control": "no-store"}
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -100,7 +102,7 @@ def answering(function):
         except InputError as error:
             return PlainTextResponse(str(error), status_code=400, headers=_FRESH)
         headers = _FOREVER if request.query_params.get("v") else _FRESH
-        return Response(body, media_type=media_type, headers=headers)
+        return Response(body, media_type=media_type, headers=headers | _PLAIN)
 
     return endpoint
 
@@ -161,8 +163,13 @@ def augment(request: Request) -> tuple[bytes, str]:
     normalisation = request.query_params.get("normalisation", "zscore")
     if normalisation not in NORMALISATION_NAMES:
         raise InputError(f"normalisation is {normalisation[:40]!r}; allowed: {', '.join(NORMALISATION_NAMES)}.")
-    drawn = pixels.augmented(opened.sample(data, number), number, recipe, seed, n, crop_px, normalisation)
-    return drawn, "application/octet-stream"
+    first = _original(data, number, opened.tag(data, number), normalisation)
+    return pixels.augmented(first, number, recipe, seed, n, crop_px), "application/octet-stream"
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _original(_data: Dataset, number: int, tag: str, normalisation: str) -> pixels.Original:
+    return pixels.original(opened.sample(_data, number), normalisation)
 
 
 @functools.lru_cache(maxsize=64)
@@ -193,7 +200,7 @@ def _probability_file(run_id: str, which: str, number: int) -> Path:
 def result(request: Request) -> tuple[bytes, str]:
     job, name = _job(request), request.path_params["file"]
     file = job.result / name
-    if file.name != name or file.suffix != ".png" or not file.is_file():
+    if PureWindowsPath(name).name != name or file.suffix != ".png" or not file.is_file():
         raise NotFound(f"job {job.id} has no result {name[:60]!r}.")
     return file.read_bytes(), "image/png"
 
