@@ -16,11 +16,26 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from seglib.augment.scratch import scratch
+
 # A cubic B-spline has variance 1/3 in units of the lattice; the blur of the coefficients adds what is missing to 1.
-_RADIUS = 4
+_RADIUS = 3
 _BLUR = np.exp(-0.75 * np.arange(-_RADIUS, _RADIUS + 1) ** 2)
-# Autocorrelation of the blur: covariance of the coefficients k nodes apart, for k = 0..3
-_COVARIANCE = np.correlate(_BLUR, _BLUR, "full")[2 * _RADIUS : 2 * _RADIUS + 4]
+
+
+def _weights(t: np.ndarray) -> np.ndarray:
+    """(4, n): the four B-splines that are not 0 at a place t of a lattice cell, from 0 to 1."""
+    return np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, 3 * (1 - t) ** 3 - 6 * (1 - t) ** 2 + 4, t**3]) / 6
+
+
+def _normalised_blur() -> np.ndarray:
+    """The blur that gives the field variance 1 along each axis, whatever the place in a cell."""
+    covariance = np.correlate(_BLUR, _BLUR, "full")[2 * _RADIUS + np.abs(np.subtract.outer(range(4), range(4)))]
+    weights = _weights(np.linspace(0, 1, 64, endpoint=False))
+    return (_BLUR / np.sqrt(np.einsum("an,ab,bn->n", weights, covariance, weights).mean())).astype(np.float32)
+
+
+_KERNEL = _normalised_blur()
 
 # A field is computed once in sigma / 4 px or more often, and linear between: wrong by 0.7 % of its deviation. Powers of
 # two, so that the weights between are exact and windows of one picture agree to the last bit.
@@ -41,9 +56,20 @@ def smooth_fields(
     )
     row_span, col_span = ((int(first[0]), int(first[-1]) + 4) for first in (row_first, col_first))
     nodes = _nodes(seed, mix.shape[1], row_span, col_span)
-    nodes = np.stack([sum(m * field for m, field in zip(line, nodes)) for line in mix])
-    narrow = sum(np.take(nodes, col_first - col_span[0] + tap, axis=2) * col_weights[tap] for tap in range(4))
-    return sum(np.take(narrow, row_first - row_span[0] + tap, axis=1) * row_weights[tap][:, None] for tap in range(4))
+    nodes = np.stack([sum(m * nodes[..., k] for k, m in enumerate(line)) for line in mix])
+    # columns first, while there are few rows
+    nodes = _four_taps(nodes, col_first - col_span[0], col_weights[:, None, None, :], axis=2)
+    return _four_taps(nodes, row_first - row_span[0], row_weights[:, None, :, None], axis=1)
+
+
+def _four_taps(nodes: np.ndarray, first: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
+    total = np.take(nodes, first, axis=axis)
+    total *= weights[0]
+    for tap in range(1, 4):
+        part = np.take(nodes, first + tap, axis=axis)
+        part *= weights[tap]
+        total += part
+    return total
 
 
 def block_side(sigma_px: float) -> int:
@@ -59,43 +85,36 @@ def block_centres(first: int, size: int, side: int) -> np.ndarray:
     return np.arange(first // side - 1, (first + size - 1) // side + 2) * side + (side - 1) / 2
 
 
-def between_blocks(coarse: np.ndarray, corner: tuple[int, int], size: tuple[int, int], side: int) -> np.ndarray:
-    """Values at the pixels of a window, (height, width) float32, linear between those at its `block_centres`.
+def between_blocks(coarse: np.ndarray, corner: tuple[int, int], side: int, out: np.ndarray) -> None:
+    """Fill `out` (height, width) float32, the pixels of a window, linearly between the values at its `block_centres`.
 
-    corner: row and column of its first pixel; size: height and width.
+    corner: row and column of its first pixel.
     """
-    if side == 1:
-        return coarse[1:-1, 1:-1]
-    height, width = coarse.shape
-    # for float32, cv2.resize has no table of rounded weights; the rim it makes up by repetition is cut off
-    fine = cv2.resize(coarse, (width * side, height * side), interpolation=cv2.INTER_LINEAR)
+    fine = coarse
+    if side > 1:
+        height, width = coarse.shape[0] * side, coarse.shape[1] * side
+        # for float32, cv2.resize has no table of rounded weights; the rim it makes up by repetition is cut off
+        fine = cv2.resize(coarse, (width, height), scratch("fine", (height, width)), interpolation=cv2.INTER_LINEAR)
     row, col = (side + first % side for first in corner)
-    return fine[row : row + size[0], col : col + size[1]]
+    np.copyto(out, fine[row : row + out.shape[0], col : col + out.shape[1]])
 
 
 def _spline(points: np.ndarray, sigma_px: float, centre: float) -> tuple[np.ndarray, np.ndarray]:
-    """First of the four nodes at each point (n,), and weights (4, n) float32, scaled to unit variance of the sum."""
+    """First of the four nodes at each point (n,), and their weights (4, n) float32."""
     place = (points - centre) / sigma_px
     node = np.floor(place)
-    t = place - node
-    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, 3 * (1 - t) ** 3 - 6 * (1 - t) ** 2 + 4, t**3]) / 6
-    variance = sum(weights[a] * weights[b] * _COVARIANCE[abs(a - b)] for a in range(4) for b in range(4))
-    return node.astype(np.int64) - 1, (weights / np.sqrt(variance)).astype(np.float32)
+    return node.astype(np.int64) - 1, _weights(place - node).astype(np.float32)
 
 
 def _nodes(seed: int, count: int, row_span: tuple[int, int], col_span: tuple[int, int]) -> np.ndarray:
-    """(count, rows, cols) float32 blurred random numbers of the lattice nodes from..to (to excluded)."""
+    """(rows, cols, count) float32 blurred random numbers of the lattice nodes from..to (to excluded)."""
     reach = _RADIUS + max(-row_span[0], row_span[1], -col_span[0], col_span[1])
     shells = _shells(reach)
     drawn = np.random.Generator(np.random.Philox(seed)).standard_normal((shells.size, count), dtype=np.float32)
-    (top, bottom), (left, right) = (
-        (low - _RADIUS + reach, high + _RADIUS + reach) for low, high in (row_span, col_span)
-    )
-    nodes = np.moveaxis(drawn[shells[top:bottom, left:right]], -1, 0)
-    height, width = row_span[1] - row_span[0], col_span[1] - col_span[0]
-    blur = _BLUR.astype(np.float32)
-    nodes = sum(blur[k] * nodes[:, k : k + height] for k in range(blur.size))
-    return sum(blur[k] * nodes[:, :, k : k + width] for k in range(blur.size))
+    (top, bottom), (left, right) = ((a - _RADIUS + reach, b + _RADIUS + reach) for a, b in (row_span, col_span))
+    nodes = drawn[shells[top:bottom, left:right]]
+    blurred = cv2.sepFilter2D(nodes, -1, _KERNEL, _KERNEL).reshape(nodes.shape)
+    return blurred[_RADIUS:-_RADIUS, _RADIUS:-_RADIUS]
 
 
 @lru_cache(maxsize=64)

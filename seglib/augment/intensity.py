@@ -95,4 +95,6 @@ def _uneven_light(draw: Draw, deviation: float, window: Window, shape: tuple[int
     rows, cols = block_centres(window.row, window.height, side), block_centres(window.col, window.width, side)
     middle = ((shape[0] - 1) / 2, (shape[1] - 1) / 2)
     coarse = smooth_fields(draw.background_seed, deviation, sigma_px, rows, cols, middle)[0]
-    return between_blocks(coarse, (window.row, window.col), (window.height, window.width), side)
+    light = np.empty((window.height, window.width), np.float32)
+    between_blocks(coarse, (window.row, window.col), side, light)
+    return light

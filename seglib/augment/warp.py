@@ -10,7 +10,7 @@ Points are (row, col) of pixel centres, so that image and labels share one map a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,9 +23,6 @@ from seglib.exceptions import InputError
 
 # Limit of cv2.remap, which counts pixels in 16 bits
 MAX_SIDE = 32_000
-
-# Two maps of float32 and what they fetch stay within a megabyte
-_STRIP_PIXELS = 32_768
 
 _BORDERS = {"reflect": cv2.BORDER_REFLECT, "constant": cv2.BORDER_CONSTANT}
 
@@ -120,64 +117,47 @@ class Geometry:
         """
         if not self.draw.displacement_px:
             return None
-        side, coarse = self._blocks(window, np.eye(2), np.zeros(2), np.zeros((2, 2)))
-        corner, size = (window.row, window.col), (window.height, window.width)
-        return np.stack([between_blocks(part, corner, size, side) for part in coarse])
+        out = np.empty((2, window.height, window.width), np.float32)
+        return self._bent(window, np.eye(2), np.zeros(2), np.zeros((2, 2)), out)
 
-    def map(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
-        """(map_row, map_col), each (height, width) float32: the place in the source that each pixel shows."""
-        rows, cols = zip(*(maps for _, maps in self.strips(window)))
-        return np.concatenate(rows), np.concatenate(cols)
-
-    def strips(self, window: Window) -> Iterator[tuple[slice, tuple[np.ndarray, np.ndarray]]]:
-        """The map some rows at a time, with their place in the window: small enough for the processor's cache."""
+    def map(self, window: Window, out: np.ndarray | None = None) -> np.ndarray:
+        """(map_row, map_col) as (2, height, width) float32, in `out` if given: the place each pixel shows."""
         matrix, origin = self.affine
-        height = max(_STRIP_PIXELS // window.width, 8)
-        bent = self.draw.displacement_px != 0
-        if bent:
-            side, coarse = self._blocks(window, matrix, origin, matrix)
-        for first in range(0, window.height, height):
-            rows = slice(first, min(first + height, window.height))
-            top, size = window.row + rows.start, (rows.stop - rows.start, window.width)
-            if bent:
-                start = top // side - window.row // side
-                part = coarse[:, start : start + (top + size[0] - 1) // side - top // side + 3]
-                yield rows, tuple(between_blocks(p, (top, window.col), size, side) for p in part)
-            else:
-                yield rows, tuple(_planes(origin, matrix, window.rows[rows], window.cols))
+        out = np.empty((2, window.height, window.width), np.float32) if out is None else out
+        if self.draw.displacement_px:
+            return self._bent(window, matrix, origin, matrix, out)
+        return _planes(origin, matrix, window.rows, window.cols, out)
 
-    def _blocks(
-        self, window: Window, mix: np.ndarray, origin: np.ndarray, matrix: np.ndarray
-    ) -> tuple[int, np.ndarray]:
-        """Side of the blocks, and origin + matrix · p + mix · u(p) at their centres: (2, rows, cols) float32.
+    def _bent(
+        self, window: Window, mix: np.ndarray, origin: np.ndarray, matrix: np.ndarray, out: np.ndarray
+    ) -> np.ndarray:
+        """origin + matrix · p + mix · u(p) in the window: computed at block centres and linear between.
 
-        Linear interpolation between them leaves the first two terms exact. Both are linear in the lattice numbers, so
-        that `mix` costs nothing.
+        Linear interpolation leaves the first two terms exact; the third is linear in the lattice numbers, so that `mix`
+        costs nothing.
         """
         draw, side = self.draw, block_side(self.draw.sigma_px)
         rows, cols = (block_centres(f, n, side) for f, n in ((window.row, window.height), (window.col, window.width)))
         centre = (float(self._middle[0]), float(self._middle[1]))
         coarse = smooth_fields(draw.elastic_seed, draw.displacement_px * mix, draw.sigma_px, rows, cols, centre)
-        return side, coarse + _planes(origin, matrix, rows, cols)
+        coarse += _planes(origin, matrix, rows, cols)
+        for part, target in zip(coarse, out):
+            between_blocks(part, (window.row, window.col), side, target)
+        return out
 
 
-def _planes(origin: np.ndarray, matrix: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+def _planes(
+    origin: np.ndarray, matrix: np.ndarray, rows: np.ndarray, cols: np.ndarray, out: np.ndarray | None = None
+) -> np.ndarray:
     """origin + matrix · (row, col) at a grid of points: (2, len(rows), len(cols)) float32."""
     down = (origin[:, None] + matrix[:, :1] * rows).astype(np.float32)
     across = (matrix[:, 1:] * cols).astype(np.float32)
-    return down[:, :, None] + across[:, None, :]
+    return np.add(down[:, :, None], across[:, None, :], out=out)
 
 
-def remap(
-    array: np.ndarray,
-    maps: tuple[np.ndarray, np.ndarray],
-    method: int,
-    border: str,
-    fill: float = 0,
-    out: np.ndarray | None = None,
-) -> np.ndarray:
-    """`array` (H, W) at `maps`, into `out` if given; beyond its edges mirrored, or `fill`. Method: cv2.INTER_*."""
-    return cv2.remap(array, maps[1], maps[0], method, out, _BORDERS[border], fill)
+def remap(array: np.ndarray, maps: Sequence[np.ndarray], method: int, border: str, fill: float = 0) -> np.ndarray:
+    """`array` (H, W) at `maps` (row, col); beyond its edges mirrored, or `fill`. Method: cv2.INTER_*."""
+    return cv2.remap(array, maps[1], maps[0], method, borderMode=_BORDERS[border], borderValue=fill)
 
 
 def pick(array: np.ndarray, geometry: Geometry, window: Window, border: str, fill: float = 0) -> np.ndarray:
