@@ -182,7 +182,8 @@ const shownRegions = (v) => v.data.regions.filter((r) => v.filter === "both" || 
 
 function listHead(v) {  // while the threshold is dragged the regions are still those of another one
   const n = shownRegions(v).length, found = v.threshold === v.data.threshold ? "" : `, found at threshold ${v.data.threshold.toFixed(2)}`;
-  v.root.querySelector(".side-head").textContent = `${n} ${n === 1 ? "mistake" : "mistakes"}${found}`;
+  const all = v.filter === "both" && v.data.total > n ? `${n} largest of ${v.data.total} ` : `${n} `;
+  v.root.querySelector(".side-head").textContent = `${all}${n === 1 ? "mistake" : "mistakes"}${found}`;
 }
 
 function listRegions(v) {

@@ -37,6 +37,7 @@ def synced_viewer(
     probability_url: str | None = None,
     threshold: float = 0.5,
     regions: Iterable[Mapping[str, Any]] = (),
+    n_regions: int | None = None,
     selected: str | int | None = None,
     title: str = "",
 ):
@@ -45,6 +46,7 @@ def synced_viewer(
     image_url, labels_url, probability_url: see `ui.routes.image_url`, `labels_url`, `probability_url`.
     regions: mappings with `id`, `kind` ('fp' or 'fn'), `row`, `col` (top left, px), `height`, `width`, `n_pixels` and
     `label` (such as 'missed bud'), the most important first; found at `threshold`, which the person may then drag.
+    n_regions: how many there are in all, where `regions` holds only the largest.
     selected: the id of a region to fly to.
 
     The result has `pick` ({id, row, col} for one run after a click or n / p; id is None beside all regions) and
@@ -56,6 +58,7 @@ def synced_viewer(
         "probability": probability_url,
         "threshold": threshold,
         "regions": [{name: region.get(name) for name in REGION_KEYS} for region in regions],
+        "total": n_regions,
         "selected": selected,
         "title": title,
         "key": key,
