@@ -9,6 +9,7 @@ import pytest
 from tiny_run import finished_run, make_data, tiny_config
 
 from seglib.data.dataset import open_dataset
+from seglib.errors.budget import CLASSES
 from seglib.exceptions import InputError
 from seglib.metrics import Counts, count
 from seglib.runs import failure, launcher, lock, validation, worker
@@ -75,6 +76,13 @@ def test_regions_hold_every_wrong_pixel_once(run):
         scores.fn.sum(),
     ]
     assert set(table.image) <= set(scores.image)
+
+
+def test_budgets_add_up_to_what_is_wrong(run):
+    scores, table = validation.scores(run, "last"), validation.budgets(run, "last")
+    assert table.image.tolist() == scores.image.tolist()
+    assert (table[[*CLASSES]].sum(axis=1) == scores.fp + scores.fn).all()
+    assert (table["union"] == scores.tp + scores.fp + scores.fn).all()
 
 
 def test_the_strip_of_predictions_is_in_tensorboard(run):
@@ -245,7 +253,7 @@ def test_regions_that_would_hold_the_training_up_wait_for_its_end(tmp_path, monk
 def test_regions_that_fail_do_not_end_the_training(tmp_path, monkeypatch):
     from seglib.runs import diagnosis
 
-    monkeypatch.setattr(diagnosis, "region_table", lambda pairs: 1 / 0)
+    monkeypatch.setattr(diagnosis, "measure", lambda cases: 1 / 0)
     made = new_run(tmp_path)
     assert worker.run_training(made.folder).name == "finished"
     notes = [e["text"] for e in made.events()[0] if e["kind"] == "note"]

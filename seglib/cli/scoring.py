@@ -106,12 +106,11 @@ def _move(move: Callable[[int, int], None], total: int, done: int) -> None:
 
 def _cases(scoring: Scoring) -> Iterator[tuple]:
     """(image, group, gray, q, labels, valid) of every image asked about."""
-    from seglib.data.readers import to_gray
     from seglib.evaluate import predictions
+    from seglib.runs.diagnosis import case
 
     for found in predictions(scoring.predictor, scoring.dataset, scoring.indices):
-        sample = found.sample
-        yield sample.name, sample.group, to_gray(sample.image), found.q, sample.labels, sample.valid
+        yield case(found.sample, found.q)
 
 
 def _earlier_validations(run: Any, checkpoint: str) -> list[tuple[str, Any]]:

@@ -1,9 +1,8 @@
-"""Wrong regions of many images as one table: what regions.parquet holds, for trainings and jobs alike. No torch."""
+"""Wrong regions and budgets on disk, for trainings and jobs alike: regions.parquet and budgets.parquet. No torch."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,7 @@ from seglib.data.cache import SampleCache
 from seglib.data.dataset import Dataset
 from seglib.data.readers import to_gray
 from seglib.data.sample import Sample
-from seglib.errors.regions import COLUMNS, regions
-from seglib.metrics import foreground
+from seglib.errors.report import Case, Measured, measure
 from seglib.runs import validation
 from seglib.runs.store import Run
 
@@ -23,25 +21,15 @@ _WAITING_BYTES = 256 * 1024**2
 _CACHE_BYTES = 512 * 1024**2
 
 
-def region_table(predicted: Iterable[tuple[Sample, np.ndarray]], threshold: float = 0.5) -> pd.DataFrame:
-    """One row per wrong region: `image` (its name), then the columns of `seglib.errors.regions`.
-
-    predicted: samples with their q (H, W) uint8.
-    """
-    tables = [_of_image(sample, q, threshold) for sample, q in predicted]
-    filled = [table for table in tables if len(table)]
-    if not filled:
-        empty = pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in COLUMNS.items()})
-        empty.insert(0, "image", pd.Series(dtype="str"))
-        return empty
-    return pd.concat(filled, ignore_index=True)
+def case(sample: Sample, q: np.ndarray) -> Case:
+    """What `seglib.errors.report.measure` wants of a sample and its q (H, W) uint8."""
+    return sample.name, sample.group, to_gray(sample.image), q, sample.labels, sample.valid
 
 
-def _of_image(sample: Sample, q: np.ndarray, threshold: float) -> pd.DataFrame:
-    gray = to_gray(sample.image)
-    table = regions(sample.mask, foreground(q, threshold), sample.labels, sample.valid, q=q, gray=gray)
-    table.insert(0, "image", sample.name)
-    return table
+def write_tables(folder: Path, measured: Measured) -> None:
+    """regions.parquet and budgets.parquet."""
+    write_table(folder / "regions.parquet", measured.regions)
+    write_table(folder / "budgets.parquet", measured.budgets)
 
 
 def write_table(file: Path, table: pd.DataFrame) -> None:
@@ -52,7 +40,7 @@ def write_table(file: Path, table: pd.DataFrame) -> None:
 
 
 class Diagnosis:
-    """regions.parquet of a run's validations, without holding the training up.
+    """Wrong regions and budgets of a run's validations, without holding the training up.
 
     A validation is looked at when it comes, as long as that took less than SHARE of the time so far; else its
     probabilities wait, as the PNG bytes they are, until `finish`.
@@ -82,6 +70,6 @@ class Diagnosis:
         begun = time.perf_counter()
         target = validation.folder_of(self.run, step)
         pngs = self._waiting.pop(step)
-        pairs = ((self.samples[i], validation.decoded(png, target)) for i, png in zip(self.indices, pngs))
-        write_table(target / "regions.parquet", region_table(pairs))
+        cases = (case(self.samples[i], validation.decoded(png, target)) for i, png in zip(self.indices, pngs))
+        write_tables(target, measure(cases))
         self._spent_s += time.perf_counter() - begun

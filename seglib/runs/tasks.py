@@ -6,7 +6,6 @@ Cancelled when `should_stop()` says so.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,16 +26,18 @@ class Cancelled(Exception):
 def predict(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
     """Masks and probabilities of pictures.
 
-    inputs: run (folder); images (list of paths), or data (folder, with grouping and split as in the config) and
-    indices (numbers of its pictures; all unlabelled ones where left out); checkpoint (best), threshold (0.5).
-    result: <stem>.png with 0 and 255, <stem>_probability.png (q), table.csv with one line a picture: image, file,
-    height, width, threshold, foreground_px, foreground_share, components (8-connected).
+    inputs: run (folder); images (list of paths; names: what they are called, if not by their files), or data (folder,
+    with grouping and split as in the config) and indices (numbers of its pictures; all unlabelled ones where left
+    out); checkpoint (best), threshold (0.5).
+    result: <stem>.png with 0 and 255, <stem>_probability.png (q), table.csv with one line a picture as
+    `seglib.predict.outputs.measured` gives it.
     """
     from seglib.data.readers import read_image
+    from seglib.predict import outputs
     from seglib.predict.predictor import load_predictor
 
     named = _pictures(inputs)
-    threshold = float(inputs.get("threshold", 0.5))
+    threshold = float(inputs.get("threshold", outputs.THRESHOLD))
     predictor = load_predictor(Path(inputs["run"]), inputs.get("checkpoint", "best"))
     rows = []
     for number, (stem, name, path) in enumerate(named):
@@ -46,8 +47,9 @@ def predict(inputs: dict[str, Any], result: Path, progress: Progress, should_sto
         q = predictor.probabilities(read_image(path), should_stop)
         if should_stop():  # a picture in tiles was left half done
             raise Cancelled
-        rows.append({"image": name, "file": f"{stem}.png", **_save(result, stem, q, threshold)})
-    _write_csv(result / "table.csv", rows)
+        outputs.save(result, stem, q, threshold)
+        rows.append(outputs.measured(name, stem, q, threshold))
+    (result / outputs.TABLE).write_text(outputs.as_csv(rows), encoding="utf-8", newline="")
     progress(1.0, f"{len(named)} pictures")
 
 
@@ -61,7 +63,8 @@ def _pictures(inputs: dict[str, Any]) -> list[tuple[str, str, Path]]:
         chosen = dataset.unlabelled() if indices is None else indices
         found = [(dataset.records[i].image, dataset.path / dataset.records[i].image) for i in chosen]
     else:
-        found = [(Path(path).name, Path(path)) for path in inputs.get("images", [])]
+        given = inputs.get("images", [])
+        found = [(_checked(name), Path(path)) for name, path in zip(inputs.get("names") or map(_name, given), given)]
     if not found:
         raise InputError("no pictures to predict: give some, or choose a data set with unlabelled ones.")
     stems: dict[str, str] = {}
@@ -73,27 +76,19 @@ def _pictures(inputs: dict[str, Any]) -> list[tuple[str, str, Path]]:
     return [(Path(name).stem, name, path) for name, path in found]
 
 
-def _save(result: Path, stem: str, q: np.ndarray, threshold: float) -> dict[str, Any]:
-    from seglib.metrics import foreground
+def _name(path: str) -> str:
+    return Path(path).name
 
-    mask = foreground(q, threshold).astype(np.uint8)
-    _write_png(result / f"{stem}.png", mask * 255)
-    _write_png(result / f"{stem}_probability.png", q)
-    pixels = int(mask.sum())
-    components = cv2.connectedComponents(mask, connectivity=8)[0] - 1
-    size = {"height": q.shape[0], "width": q.shape[1], "threshold": threshold}
-    return {**size, "foreground_px": pixels, "foreground_share": round(pixels / q.size, 6), "components": components}
+
+def _checked(name: str) -> str:
+    """`name` if it is a mere file name: results are written under it."""
+    if not name or name != Path(name).name or "\\" in name or name.startswith("."):
+        raise InputError(f"{name!r} is no name of a picture; allowed: a file name without folders.")
+    return name
 
 
 def _write_png(file: Path, picture: np.ndarray) -> None:
     file.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
-
-
-def _write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
@@ -105,6 +100,7 @@ def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_st
     """
     import pandas as pd
 
+    from seglib.errors.report import measure
     from seglib.evaluate import predictions, rows
     from seglib.predict.predictor import load_predictor
     from seglib.runs import diagnosis
@@ -125,12 +121,12 @@ def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_st
             _write_png(result / f"{len(scores)}.png", prediction.q)  # numbered as the rows of images.parquet
             scores.append(prediction.score)
             progress(len(scores) / len(indices), prediction.sample.name)
-            yield prediction.sample, prediction.q
+            yield diagnosis.case(prediction.sample, prediction.q)
 
-    table = diagnosis.region_table(kept(), threshold)
+    measured = measure(kept(), threshold)
     columns = ["image", "group", "tp", "fp", "fn", "tn", "n_valid"]
     diagnosis.write_table(result / "images.parquet", pd.DataFrame(rows(scores), columns=columns))
-    diagnosis.write_table(result / "regions.parquet", table)
+    diagnosis.write_tables(result, measured)
 
 
 def _evaluated_data(inputs: dict[str, Any]):
@@ -155,3 +151,26 @@ def demo(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: 
 
     n_images, seed = int(inputs.get("n_images", 32)), int(inputs.get("seed", 0))
     make_demo(Path(inputs["folder"]), n_images=n_images, seed=seed, progress=told)
+
+
+def survey(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
+    """Findings and statistics of a data set. inputs: data (folder), grouping, split, fold; stamp makes it a new job.
+
+    result: as `seglib.data.survey.save` leaves it; only report.json where the data set does not open.
+    """
+    from seglib.data import survey as surveys
+    from seglib.data.checks import check
+    from seglib.data.dataset import open_dataset
+
+    def told(done: int, total: int) -> None:
+        if should_stop():
+            raise Cancelled
+        progress(done / total, f"picture {done} of {total}")
+
+    choices = {key: inputs.get(key) for key in ("grouping", "split", "fold")}
+    try:
+        dataset = open_dataset(inputs["data"], **choices)
+    except InputError:
+        surveys.save_report(check(inputs["data"], told), result)
+        return
+    surveys.save(surveys.survey(dataset, told), result)

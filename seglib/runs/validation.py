@@ -57,6 +57,12 @@ def regions(run: Run, which: int | str = "best") -> pd.DataFrame | None:
     return _table(run, step, "regions.parquet") if (folder_of(run, step) / "regions.parquet").exists() else None
 
 
+def budgets(run: Run, which: int | str = "best") -> pd.DataFrame | None:
+    """Budget of every image of that validation (image, group, the classes, union), None where it is not computed."""
+    step = step_of(run, which)
+    return _table(run, step, "budgets.parquet") if (folder_of(run, step) / "budgets.parquet").exists() else None
+
+
 def folder_of(run: Run, step: int) -> Path:
     return run.folder / "validation" / f"{step:06d}"
 
