@@ -25,7 +25,13 @@ _BLUR = np.exp(-0.75 * np.arange(-_RADIUS, _RADIUS + 1) ** 2)
 
 def _weights(t: np.ndarray) -> np.ndarray:
     """(4, n): the four B-splines that are not 0 at a place t of a lattice cell, from 0 to 1."""
-    return np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, 3 * (1 - t) ** 3 - 6 * (1 - t) ** 2 + 4, t**3]) / 6
+    squared, rest = t * t, 1 - t
+    weights = np.empty((4, t.size))
+    weights[0] = rest**3 / 6
+    weights[1] = (squared * t) / 2 - squared + 2 / 3
+    weights[3] = squared * t / 6
+    weights[2] = 1 - weights[0] - weights[1] - weights[3]
+    return weights
 
 
 def _normalised_blur() -> np.ndarray:
@@ -51,12 +57,13 @@ def smooth_fields(
     in px; `centre` (row, col) is where the lattice is anchored.
     """
     mix = np.atleast_2d(np.asarray(mix, np.float32))
-    (row_first, row_weights), (col_first, col_weights) = (
-        _spline(np.asarray(points, float), sigma_px, middle) for points, middle in zip((rows, cols), centre)
-    )
-    row_span, col_span = ((int(first[0]), int(first[-1]) + 4) for first in (row_first, col_first))
-    nodes = _nodes(seed, mix.shape[1], row_span, col_span)
-    nodes = np.stack([sum(m * nodes[..., k] for k, m in enumerate(line)) for line in mix])
+    points = np.concatenate([np.asarray(rows, float) - centre[0], np.asarray(cols, float) - centre[1]]) / sigma_px
+    cells = np.floor(points)
+    weights = _weights(points - cells).astype(np.float32)
+    first = cells.astype(np.int64) - 1
+    row_first, col_first, row_weights, col_weights = *np.split(first, [len(rows)]), *np.split(weights, [len(rows)], 1)
+    row_span, col_span = ((int(nodes[0]), int(nodes[-1]) + 4) for nodes in (row_first, col_first))
+    nodes = _nodes(seed, mix, row_span, col_span)
     # columns first, while there are few rows
     nodes = _four_taps(nodes, col_first - col_span[0], col_weights[:, None, None, :], axis=2)
     return _four_taps(nodes, row_first - row_span[0], row_weights[:, None, :, None], axis=1)
@@ -99,22 +106,16 @@ def between_blocks(coarse: np.ndarray, corner: tuple[int, int], side: int, out: 
     np.copyto(out, fine[row : row + out.shape[0], col : col + out.shape[1]])
 
 
-def _spline(points: np.ndarray, sigma_px: float, centre: float) -> tuple[np.ndarray, np.ndarray]:
-    """First of the four nodes at each point (n,), and their weights (4, n) float32."""
-    place = (points - centre) / sigma_px
-    node = np.floor(place)
-    return node.astype(np.int64) - 1, _weights(place - node).astype(np.float32)
-
-
-def _nodes(seed: int, count: int, row_span: tuple[int, int], col_span: tuple[int, int]) -> np.ndarray:
-    """(rows, cols, count) float32 blurred random numbers of the lattice nodes from..to (to excluded)."""
+def _nodes(seed: int, mix: np.ndarray, row_span: tuple[int, int], col_span: tuple[int, int]) -> np.ndarray:
+    """(n, rows, cols) float32 blurred random numbers, mixed, of the lattice nodes from..to (to excluded)."""
     reach = _RADIUS + max(-row_span[0], row_span[1], -col_span[0], col_span[1])
     shells = _shells(reach)
-    drawn = np.random.Generator(np.random.Philox(seed)).standard_normal((shells.size, count), dtype=np.float32)
+    drawn = np.random.Generator(np.random.Philox(seed)).standard_normal((shells.size, mix.shape[1]), dtype=np.float32)
     (top, bottom), (left, right) = ((a - _RADIUS + reach, b + _RADIUS + reach) for a, b in (row_span, col_span))
     nodes = drawn[shells[top:bottom, left:right]]
     blurred = cv2.sepFilter2D(nodes, -1, _KERNEL, _KERNEL).reshape(nodes.shape)
-    return blurred[_RADIUS:-_RADIUS, _RADIUS:-_RADIUS]
+    inner = np.ascontiguousarray(blurred[_RADIUS:-_RADIUS, _RADIUS:-_RADIUS])
+    return np.stack(cv2.split(cv2.transform(inner, mix)))
 
 
 @lru_cache(maxsize=64)

@@ -93,7 +93,7 @@ class Geometry:
         angle = np.deg2rad(self.draw.angle_deg)
         return self.draw.scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
-    @property
+    @cached_property
     def _middle(self) -> np.ndarray:
         return (np.array(self.canvas) - 1) / 2
 
@@ -103,7 +103,7 @@ class Geometry:
         matrix, origin = self._turn
         if self.draw.angle_deg == 0 and self.draw.scale == 1:
             return matrix, origin
-        back = np.linalg.inv(self._spin)
+        back = self._spin.T / self.draw.scale**2
         return matrix @ back, origin + matrix @ (self._middle - back @ self._middle)
 
     def on_plane(self, point: np.ndarray) -> np.ndarray:
