@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 
 from seglib.cli.bar import bar
+from seglib.exceptions import InputError
 
 SIGNS = {"error": "✗", "warning": "!", "note": "·"}
 FILES_NAMED = 3  # per finding; --json names all
@@ -24,10 +26,12 @@ def check(args: argparse.Namespace) -> int:
     """Print what is wrong with a data set; 2 with --strict if something is."""
     from seglib.data.checks import check as look
 
+    if not args.data.is_dir():
+        raise InputError(f"{args.data} is no folder: give the folder that holds dataset.csv or images/ and masks/.")
     with bar("check") as move:
         report = look(args.data, progress=move)
     if args.json:
-        print(json.dumps(report.to_dict(), indent=2))
+        print(json.dumps(asdict(report), indent=2))
     else:
         _print(report)
     return 2 if args.strict and any(finding.severity == "error" for finding in report.findings) else 0

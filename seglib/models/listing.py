@@ -6,6 +6,9 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
+from seglib.exceptions import InputError
+from seglib.settings import nearest
+
 BUILT_IN = Path(__file__).with_name("unet.py")
 YOUR_MODELS = Path(__file__).with_name("your_models.py")
 BUILT_IN_NAMES = ("UNet",)
@@ -43,6 +46,16 @@ def model_names(file: Path = YOUR_MODELS) -> list[ModelEntry]:
         return built_in
     own = [entry for entry in _entries(tree) if entry.name not in BUILT_IN_NAMES and not entry.name.startswith("_")]
     return built_in + own
+
+
+def check_name(name: str, file: Path = YOUR_MODELS) -> str:
+    """`name` if a model is called so. Raises InputError else, saying what is wrong with `file` if it does not parse."""
+    names = [entry.name for entry in model_names(file)]
+    if name not in names:
+        trouble = problem(file)
+        why = f" ({file.name}, line {trouble.line}, {trouble.message})" if trouble else ""
+        raise InputError(f"model.name is {name!r}; allowed: {', '.join(names)}{why}.{nearest(name, names)}")
+    return name
 
 
 def problem(file: Path = YOUR_MODELS) -> Problem | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seglib.data.dataset import open_dataset
 from seglib.exceptions import InputError
+from seglib.models.listing import check_name
 from seglib.runs import identity, lock, process, record
 from seglib.runs.files import write_json
 from seglib.runs.store import Run, check_id, checkpoints_root, portable
@@ -21,8 +22,10 @@ def create(
     """A new run folder with its config, ready for `spawn` or for `worker.run_training` in this process.
 
     Without `run_id` the id is time, model and loss, as in 20260102-153045-unet-bce_dice. Raises InputError for a name
-    that is taken or that some system cannot have, and for a data set that cannot be opened: then no folder is made.
+    that is taken or that some system cannot have, for a model that is not there and for a data set that cannot be
+    opened: then no folder is made.
     """
+    check_name(config.model.name)
     _check_data(config)
     root = Path(root) if root else checkpoints_root()
     root.mkdir(parents=True, exist_ok=True)
@@ -86,6 +89,14 @@ def stop(run: Run) -> None:
         requests = run.folder / "requests"
         requests.mkdir(exist_ok=True)
         (requests / "stop").touch()
+
+
+def asked_to_stop_s(run: Run) -> float | None:
+    """Seconds since a living trainer was asked to stop; None if it was not."""
+    try:
+        return max(0.0, time.time() - (run.folder / "requests" / "stop").stat().st_mtime)
+    except FileNotFoundError:
+        return None
 
 
 def escalate(run: Run, grace_s: float = 5.0) -> record.State:

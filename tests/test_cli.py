@@ -1,0 +1,163 @@
+"""The command line from data to masks, in this process; every mistake one line and exit code 2."""
+
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from conftest import REPOSITORY, make_disc_data
+
+from seglib.cli import main
+
+SETTINGS = ["model.depth=1", "model.channels=4", "training.steps=6", "training.validate_every=3", "data.crop_px=32"]
+SETTINGS += ["training.device=cpu", "training.batch_size=2"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """(data folder, checkpoints folder) with one finished run `tiny`."""
+    folder = tmp_path_factory.mktemp("cli")
+    data = make_disc_data(folder / "discs")
+    assert (
+        main(["train", "--data", str(data), "--run", "tiny", "--checkpoints", str(folder / "ck"), "--set", *SETTINGS])
+        == 0
+    )
+    return data, folder / "ck"
+
+
+def answer(capsys, *arguments) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_the_package_is_light_and_has_no_torch():
+    code = "import seglib, sys; assert not {'torch', 'cv2', 'numpy', 'streamlit'} & set(sys.modules), sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)
+
+
+def test_evaluate_counts_agree_with_the_masks_and_with_the_validation_of_the_run(trained, capsys):
+    import pandas as pd
+
+    data, root = trained
+    code, out, _ = answer(capsys, "evaluate", "tiny", "--checkpoints", root, "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert (result["split"], result["n_images"], result["threshold"]) == ("val", 2, 0.5)
+    total = {key: sum(row[key] for row in result["images"]) for key in ("tp", "fp", "fn", "tn")}
+    assert sum(total.values()) == 2 * 48 * 48
+    truth = sum((cv2.imread(str(data / "masks" / f"d{n}.png"), 0) > 0).sum() for n in (4, 5))
+    assert total["tp"] + total["fn"] == truth
+    union = total["tp"] + total["fp"] + total["fn"]
+    assert result["pooled_iou"] == pytest.approx(total["tp"] / union)
+    events = [json.loads(line) for line in (root / "tiny" / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+    best = [event for event in events if event["kind"] == "validation" and event["best"]][-1]
+    assert result["pooled_iou"] == best["val"]["pooled_iou"]
+    table = pd.read_parquet(root / "tiny" / "validation" / f"{best['step']:06d}" / "images.parquet")
+    assert table.tp.tolist() == [row["tp"] for row in result["images"]]
+
+
+def test_errors_add_up_to_the_iou_lost(trained, capsys):
+    _, root = trained
+    iou = json.loads(answer(capsys, "evaluate", "tiny", "--checkpoints", root, "--json")[1])["pooled_iou"]
+    code, out, _ = answer(capsys, "errors", "tiny", "--checkpoints", root, "--json")
+    report = json.loads(out)["runs"][0]
+    assert code == 0
+    assert {"run", "checkpoint", "threshold", "budget", "regions", "recurrent", "clusters"} <= report.keys()
+    wrong = sum(report["budget"]["classes"].values())
+    assert wrong / report["budget"]["union"] == pytest.approx(1 - iou)
+    assert sum(region["n_pixels"] for region in report["regions"]) == wrong
+    code, out, _ = answer(capsys, "errors", "tiny", "--checkpoints", root)
+    assert code == 0
+    assert "= 1 - pooled IoU" in out
+
+
+def test_predict_writes_masks_and_never_overwrites(trained, capsys, tmp_path):
+    data, root = trained
+    image = data / "images" / "d5.png"
+    command = ["predict", "tiny", image, "--checkpoints", root, "--out", tmp_path / "out", "--probabilities"]
+    assert answer(capsys, *command)[0] == 0
+    mask = cv2.imread(str(tmp_path / "out" / "d5.png"), cv2.IMREAD_UNCHANGED)
+    q = cv2.imread(str(tmp_path / "out" / "d5_probability.png"), cv2.IMREAD_UNCHANGED)
+    assert set(np.unique(mask)) <= {0, 255}
+    np.testing.assert_array_equal(mask == 255, q >= 127.5)
+    stored = cv2.imread(str(root / "tiny" / "validation" / "best" / "1.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(q, stored)
+    code, _, err = answer(capsys, *command)
+    assert code == 2
+    assert "d5.png exists" in err
+    assert answer(capsys, *command, "--overwrite", "--threshold", "0.9")[0] == 0
+
+
+def test_resume_goes_on_and_refuses_other_settings(trained, capsys):
+    _, root = trained
+    resume = ["train", "--run", "tiny", "--checkpoints", root, "--resume"]
+    code, _, err = answer(capsys, *resume, "--set", "model.depth=2")
+    assert code == 2
+    assert "model.depth" in err
+    code, out, _ = answer(capsys, *resume, "--set", "training.steps=8")
+    assert code == 0
+    assert out.strip() == str(root / "tiny")
+    last = json.loads((root / "tiny" / "events.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+    assert (last["kind"], last["step"]) == ("finished", 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "--data", "DATA", "--run", "tiny"], "exists"),
+        (["train", "--data", "DATA", "--run", "../x"], "run name"),
+        (["train", "--data", "DATA/nowhere", "--run", "new"], "nowhere"),
+        (["train", "--run", "new"], "--data"),
+        (["train", "--data", "DATA", "--run", "new", "--set", "model.dpeth=4"], "Did you mean depth"),
+        (["train", "--data", "DATA", "--run", "new", "--set", "model.depth"], "KEY=VALUE"),
+        (["train", "--data", "DATA", "--run", "new", "--set", "model.name=UNett"], "UNet"),
+        (["train", "--data", "DATA", "--run", "new", "--recipe", "stong"], "strong"),
+        (["train", "--data", "DATA", "--run", "none", "--resume"], "--resume"),
+        (["train", "--run", "none", "--resume"], "none"),
+        (["evaluate", "tinny"], "tiny"),
+        (["evaluate", "tiny", "--threshold", "1.5"], "threshold"),
+        (["evaluate", "tiny", "--checkpoint", "best", "--data", "DATA/nowhere"], "nowhere"),
+        (["predict", "tiny", "DATA/images/gone.png", "--out", "DATA/out"], "gone.png"),
+        (["predict", "tiny", "DATA/images/d1.png", "DATA/masks/d1.png", "--out", "DATA/out"], "two images"),
+        (["frobnicate"], "frobnicate"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(trained, capsys, arguments, words):
+    data, root = trained
+    arguments = [argument.replace("DATA", str(data)) for argument in arguments]
+    if arguments[0] in ("train", "evaluate", "predict"):
+        arguments += ["--checkpoints", str(root)]
+    code, out, err = answer(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert words in err
+    assert not (root / "new").exists()
+
+
+def test_without_a_val_split(capsys, tmp_path):
+    data = make_disc_data(tmp_path / "discs", n_train=3, n_val=0)
+    command = ["train", "--data", data, "--run", "r", "--checkpoints", tmp_path / "ck", "--set", *SETTINGS]
+    code, _, err = answer(capsys, *command)
+    assert code == 0
+    assert "no validation set" in err
+    code, _, err = answer(capsys, "evaluate", "r", "--checkpoints", tmp_path / "ck")
+    assert code == 2
+    assert "--split train" in err
+    assert answer(capsys, "evaluate", "r", "--checkpoints", tmp_path / "ck", "--split", "train")[0] == 0
+
+
+def test_demo_and_check(capsys, tmp_path):
+    code, out, _ = answer(capsys, "demo", tmp_path / "demo", "--images", 4)
+    assert code == 0
+    assert out.strip() == str(tmp_path / "demo")
+    code, out, _ = answer(capsys, "check", tmp_path / "demo", "--json")
+    assert code == 0
+    assert json.loads(out)["n_images"] == 4
+    (tmp_path / "demo" / "images" / "stray.png").write_bytes(b"no picture")
+    code, out, _ = answer(capsys, "check", tmp_path / "discs-gone", "--json", "--strict")
+    assert code == 2
