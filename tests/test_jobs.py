@@ -13,7 +13,8 @@ from tiny_run import finished_run, wait_until
 from seglib.data.dataset import open_dataset
 from seglib.exceptions import InputError
 from seglib.metrics import foreground
-from seglib.runs import identity, jobs, lock, process, record, tasks, validation, worker
+from seglib.predict import outputs
+from seglib.runs import identity, jobs, lock, process, record, validation, worker
 
 
 @pytest.fixture
@@ -113,12 +114,12 @@ def test_evaluate_on_train_has_the_train_pictures(run, tmp_path):
     assert names == [dataset.records[i].image for i in dataset.indices("train")]
 
 
-def test_table_counts_components_over_corners_and_pixels(tmp_path):
+def test_table_counts_components_over_corners_and_pixels():
     q = np.zeros((6, 8), np.uint8)
     q[[0, 1], [0, 1]] = 255  # two pixels that touch at a corner: one cell
     q[4, 4:7] = 128  # 128/255 > 0.5
     q[5, 0] = 127
-    row = tasks._save(tmp_path, "x", q, 0.5)
+    row = outputs.measured("x.tif", "x", q, 0.5)
     assert (row["foreground_px"], row["components"], row["height"], row["width"]) == (5, 2, 6, 8)
 
 

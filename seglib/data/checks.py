@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from seglib.data.dataset import Dataset, list_pictures, open_dataset
 from seglib.data.facts import Facts, MaskFacts, image_facts, mask_facts
 from seglib.data.findings import Finding, findings
@@ -33,10 +35,15 @@ class Report:
         return sum(finding.severity == severity for finding in self.findings)
 
 
-def check(dataset: Dataset | Path | str, progress: Callable[[int, int], None] | None = None) -> Report:
+def check(
+    dataset: Dataset | Path | str,
+    progress: Callable[[int, int], None] | None = None,
+    seen: Callable[[Facts, np.ndarray], None] | None = None,
+) -> Report:
     """Look at every picture and mask of a data set, opened or given by its folder.
 
-    `progress(done, total)` is called after every picture. Never raises InputError: what keeps a data set from being
+    `progress(done, total)` is called after every picture, `seen(facts, image)` with every one that could be read, so
+    that statistics need no second pass. Never raises InputError: what keeps a data set from being
     opened is a finding of severity error, and the rest is looked at as far as it goes.
     """
     found: list[Finding] = []
@@ -46,7 +53,7 @@ def check(dataset: Dataset | Path | str, progress: Callable[[int, int], None] | 
         folder, records, independent = Path(dataset), *_opened(Path(dataset), found)
     facts: list[Facts] = []
     for index, record in enumerate(records):
-        fact = _look(folder, index, record, found)
+        fact = _look(folder, index, record, found, seen)
         if fact is not None:
             facts.append(fact)
         if progress:
@@ -117,7 +124,13 @@ def _report(found: list[Finding], code: str, files: Sequence[str], action: Calla
     return True
 
 
-def _look(folder: Path, index: int, record: Record, found: list[Finding]) -> Facts | None:
+def _look(
+    folder: Path,
+    index: int,
+    record: Record,
+    found: list[Finding],
+    seen: Callable[[Facts, np.ndarray], None] | None,
+) -> Facts | None:
     """Facts of one picture; what cannot be read becomes a finding."""
     try:
         image = read_image(folder / record.image)
@@ -129,7 +142,10 @@ def _look(folder: Path, index: int, record: Record, found: list[Finding]) -> Fac
     mask = _look_at_mask(folder, record, image, found) if record.mask else None
     if record.ignore:
         _check_ignore(folder, record, image.shape[:2], found)
-    return image_facts(index, image, mask)
+    facts = image_facts(index, image, mask)
+    if seen:
+        seen(facts, image)
+    return facts
 
 
 def _look_at_mask(folder: Path, record: Record, image, found: list[Finding]) -> MaskFacts | None:

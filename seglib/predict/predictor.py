@@ -15,6 +15,8 @@ from seglib.exceptions import InputError
 from seglib.metrics import quantise
 from seglib.models.plan import receptive_field_px
 from seglib.models.registry import build_model
+from seglib.predict import limits
+from seglib.predict.limits import WHOLE_LIMIT
 from seglib.predict.tiles import blend_rows
 from seglib.training.checkpoint import BEST, load_last, load_weights
 from seglib.training.config import Config, ModelConfig, read_config
@@ -22,9 +24,7 @@ from seglib.training.device import Device, choose_device
 
 logger = logging.getLogger(__name__)
 
-WHOLE_LIMIT = 2048 * 2048 * 16  # pixels × channels at full resolution that are predicted in one piece
 TILE_PX = 1024
-WHOLE_TILE_NORMS = ("instance", "group", "layer")  # their statistics are of the tile, not of the image
 
 
 class Predictor:
@@ -63,17 +63,12 @@ class Predictor:
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether an image of this (height, width) is predicted in one piece."""
-        return shape[0] * shape[1] * self.model_config.channels <= self.whole_limit
+        return limits.fits(shape, self.model_config, self.whole_limit)
 
     @property
     def tile_warning(self) -> str | None:
         """One line if tiles change the result: a norm that looks at the whole tile."""
-        if self.model_config.norm not in WHOLE_TILE_NORMS:
-            return None
-        return (
-            f"this network's {self.model_config.norm} norm looks at the whole picture, so a picture in tiles is "
-            "predicted differently from one in a piece; batch norm or none has no such limit."
-        )
+        return limits.tile_warning(self.model_config)
 
     @torch.inference_mode()
     def forward(self, x: np.ndarray) -> np.ndarray:

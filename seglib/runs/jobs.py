@@ -25,7 +25,9 @@ from seglib.settings import nearest
 KINDS: dict[str, str] = {
     "predict": "seglib.runs.tasks:predict",
     "evaluate": "seglib.runs.tasks:evaluate",
+    "errors": "seglib.runs.tasks:errors",
     "demo": "seglib.runs.tasks:demo",
+    "survey": "seglib.runs.tasks:survey",
 }
 _RECORD = "job.json"
 
