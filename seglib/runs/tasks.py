@@ -1,4 +1,4 @@
-"""What jobs do: predict pictures, evaluate a split, draw the demo data set. Imported by the worker alone.
+"""What jobs do: predict pictures, evaluate a split, find wrong regions, draw the demo data. Imported by the worker alone.
 
 Each task is function(inputs, result, progress, should_stop): it leaves its files in the folder `result`, and raises
 Cancelled when `should_stop()` says so.
@@ -95,8 +95,8 @@ def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_st
     """Probabilities, counts and wrong regions of a whole split, such as train beside val.
 
     inputs: run (folder), split (train or val), checkpoint (best), threshold (0.5), data (another folder than the
-    run's own, with its grouping and fold from the run's config where it is the run's).
-    result: <image number>.png (q), images.parquet and regions.parquet as a validation of the run has them.
+    run's own), moved (true: `data` is where the run's own lies now, so the run's grouping, split and fold hold).
+    result: <row>.png (q), images.parquet, regions.parquet and budgets.parquet as a validation of the run has them.
     """
     import pandas as pd
 
@@ -129,15 +129,37 @@ def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_st
     diagnosis.write_tables(result, measured)
 
 
+def errors(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
+    """Wrong regions and budgets of stored probabilities at another threshold; no network runs.
+
+    inputs: as `seglib.runs.predicted.errors_inputs` makes them. result: regions.parquet and budgets.parquet.
+    """
+    from seglib.errors.report import measure
+    from seglib.runs import diagnosis, predicted
+    from seglib.runs.store import Run
+
+    source = predicted.from_inputs(Run(inputs["run"]), inputs)
+    n_images = len(source.scores())
+
+    def told(done: int) -> None:
+        if should_stop():
+            raise Cancelled
+        progress(done / n_images, f"image {done} of {n_images}")
+
+    cases = source.cases(_evaluated_data(inputs))
+    diagnosis.write_tables(result, measure(cases, float(inputs["threshold"]), told))
+
+
 def _evaluated_data(inputs: dict[str, Any]):
     from seglib.data.dataset import open_dataset
     from seglib.runs.store import Run
 
     run = Run(inputs["run"])
     data = run.config().data
-    if inputs.get("data") and Path(inputs["data"]).resolve() != run.data_path():
+    if inputs.get("data") and not inputs.get("moved") and Path(inputs["data"]).resolve() != run.data_path():
         return open_dataset(inputs["data"])
-    return open_dataset(run.data_path(), grouping=data.grouping, split=data.split, fold=data.fold)
+    folder = inputs["data"] if inputs.get("moved") else run.data_path()
+    return open_dataset(folder, grouping=data.grouping, split=data.split, fold=data.fold)
 
 
 def demo(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
