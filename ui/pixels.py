@@ -6,21 +6,26 @@ import json
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 
-from seglib.augment import pipeline
+from seglib.augment.draw import recipe_draw
+from seglib.augment.pipeline import Augmented, apply, generator
 from seglib.augment.recipe import Recipe
-from seglib.data.normalise import normalise
+from seglib.augment.shrink import shrink, shrink_draw, shrink_factor
 from seglib.data.readers import to_gray
 from seglib.data.sample import Sample
 from seglib.exceptions import InputError
+from seglib.metrics import foreground
+from seglib.training.draws import Normalise, seen
 
 INVALID = 65535  # in a label map: a pixel left out of every count
-INSIDE, OUTLINE, OUTSIDE = 1, 2, 4  # bits of a mark map: in a cell, on its outline, not a valid pixel
+INSIDE, OUTLINE, OUTSIDE, GRID = 1, 2, 4, 8  # bits of a mark map: in a cell, its outline, not valid, a grid line
 MAX_PREVIEW_PIXELS = 20_000_000
+MAX_WHOLE_SIDE = 640  # of a whole picture in a preview: larger ones are shown shrunk, and the header says by how much
 
 
 def window(image: np.ndarray) -> tuple[float, float]:
@@ -55,16 +60,35 @@ def png(pixels: np.ndarray) -> bytes:
 
 def thumbnail(sample: Sample, size_px: int, outlined: bool) -> bytes:
     """PNG, the longer side `size_px`; with `outlined` the cells' outlines in green."""
-    gray = shown(sample.image)
-    height, width = gray.shape
-    scale = size_px / max(height, width)
-    small = (max(1, round(width * scale)), max(1, round(height * scale)))
-    gray = cv2.resize(gray, small, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
+    gray, small = _reduced(shown(sample.image), size_px)
     if not outlined or not sample.labels.any():
         return png(gray)
     labels = cv2.resize(sample.labels.astype(np.float32), small, interpolation=cv2.INTER_NEAREST)
     colour = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
     colour[outline(labels)] = (115, 158, 0)  # #009E73 as BGR
+    return png(colour)
+
+
+def _reduced(gray: np.ndarray, size_px: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """(H, W) uint8 with its longer side `size_px`, and that size as (width, height)."""
+    height, width = gray.shape
+    scale = size_px / max(height, width)
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(gray, small, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST), small
+
+
+def compared(sample: Sample, q: np.ndarray, size_px: int, threshold: float = 0.5) -> bytes:
+    """PNG, the longer side `size_px`: the image, the mask's outline in green, the prediction's in orange over it.
+
+    q: (H, W) uint8, the stored probabilities of this very image.
+    """
+    if q.shape != sample.labels.shape:
+        raise InputError(f"{sample.name} is {sample.labels.shape} but its prediction {q.shape}: the image has changed.")
+    gray, small = _reduced(shown(sample.image), size_px)
+    colour = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
+    for mask, bgr in ((sample.mask, (115, 158, 0)), (foreground(q, threshold), (0, 159, 230))):
+        resized = cv2.resize(mask.astype(np.uint8), small, interpolation=cv2.INTER_NEAREST)
+        colour[outline(resized)] = bgr
     return png(colour)
 
 
@@ -103,40 +127,84 @@ def pack(header: dict[str, Any], *blobs: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Original:
-    """What every preview of one image shares: the normalised picture, its window of grey values, its packed pixels."""
+    """What every preview of one image shares. sample: normalised; small: the same, shrunk by `factor` for the screen.
+
+    low, high: the normalised values shown as black and as white.
+    """
 
     sample: Sample
-    gray: np.ndarray
+    small: Sample
+    factor: int
     low: float
     high: float
-    blobs: tuple[bytes, bytes]
 
 
 def original(sample: Sample, normalisation: str) -> Original:
     """The window is a fifth wider than the picture's own range, so that brightness and contrast changes are seen."""
-    gray = normalise(to_gray(sample.image), normalisation)
-    low, high = (float(v) for v in np.percentile(gray, (0.1, 99.9)))
+    sample = Normalise(normalisation)(sample)
+    low, high = (float(v) for v in np.percentile(sample.image, (0.1, 99.9)))
     margin = 0.1 * (high - low) if high > low else 0.5
-    low, high = low - margin, high + margin
-    blobs = to_bytes(gray, low, high).tobytes(), marks(sample.labels, sample.valid).tobytes()
-    return Original(sample, gray, low, high, blobs)
+    factor = shrink_factor(sample.image.shape, MAX_WHOLE_SIDE)
+    return Original(sample, shrink(sample, factor), factor, low - margin, high + margin)
 
 
-def augmented(first: Original, index: int, recipe: Recipe, seed: int, n: int, crop_px: int | None) -> bytes:
-    """The original and `n` samples as the trainer draws them in epochs 0…n−1 of that seed, packed.
+def augmented(
+    first: Original, index: int, recipe: Recipe, seed: int, n: int, crop_px: int | None, grid: bool = False
+) -> bytes:
+    """The original and `n` samples, packed; sample i is drawn by the trainer's code from generator(seed, i, index).
 
-    Header: {n, original: [h, w], height, width, parts}; the parts are grey and marks (uint8) in turn, original first.
-    All in one window of grey values. Raises InputError where that is more than a browser should be sent.
+    crop_px: crops in full resolution, exactly what a network sees; None = the whole picture, shrunk if it is large.
+    grid: also a grid of straight lines, bent like the picture.
+    Header: {n, original: [h, w], full: [h, w], factor, height, width, low, high, warnings, parts}; the parts are grey
+    and marks (uint8) in turn, original first, all in one window of grey values.
+    Raises InputError where that is more than a browser should be sent.
     """
-    crop = (crop_px, crop_px) if crop_px else None
-    height, width = crop or first.gray.shape
+    height, width = (crop_px, crop_px) if crop_px else first.small.image.shape
     if n * height * width > MAX_PREVIEW_PIXELS:
-        raise InputError(
-            f"{n} samples of {height} × {width} px are too many pixels to preview; cut crops or ask for fewer."
-        )
-    blobs = list(first.blobs)
+        raise InputError(f"{n} samples of {height} × {width} px are too many pixels to preview; choose a smaller crop.")
+    part = first.sample if crop_px else first.small
+    lines = _grid_lines(part.image.shape) if grid else None
+    small_lines = _grid_lines(first.small.image.shape) if grid else None
+    blobs = _layers(first, first.small.image, first.small.labels, first.small.valid, small_lines)
     for epoch in range(n):
-        rng = pipeline.generator(seed, epoch, index)
-        drawn = pipeline.augment(first.gray, first.sample.labels, first.sample.valid, recipe, rng, crop)
-        blobs += [to_bytes(drawn.image, first.low, first.high).tobytes(), marks(drawn.labels, drawn.valid).tobytes()]
-    return pack({"n": n, "original": list(first.gray.shape), "height": height, "width": width}, *blobs)
+        drawn = _drawn(first, recipe, generator(seed, epoch, index), crop_px, lines)
+        blobs += _layers(first, drawn.image, drawn.labels, drawn.valid, drawn.weights)
+    header = {
+        "n": n,
+        "original": list(first.small.image.shape),
+        "full": list(first.sample.image.shape),
+        "factor": first.factor,
+        "height": height,
+        "width": width,
+        "low": first.low,
+        "high": first.high,
+        "warnings": recipe.warnings(),
+    }
+    return pack(header, *blobs)
+
+
+def _drawn(
+    first: Original, recipe: Recipe, rng: np.random.Generator, crop_px: int | None, lines: np.ndarray | None
+) -> Augmented:
+    if crop_px or first.factor == 1:
+        return seen(first.sample, recipe, rng, crop_px, lines)
+    height, width = first.sample.image.shape
+    draw = shrink_draw(recipe_draw(recipe, rng, odd_turns=height == width), first.factor)
+    return apply(draw, first.small.image, first.small.labels, first.small.valid, weights=lines)
+
+
+def _layers(
+    first: Original, image: np.ndarray, labels: np.ndarray, valid: np.ndarray, lines: np.ndarray | None
+) -> list[bytes]:
+    mark = marks(labels, valid)
+    if lines is not None:
+        mark |= (lines > 0.5) * np.uint8(GRID)
+    return [to_bytes(image, first.low, first.high).tobytes(), mark.tobytes()]
+
+
+@lru_cache(maxsize=4)
+def _grid_lines(shape: tuple[int, int]) -> np.ndarray:
+    """(H, W) float32: 1 on lines that cut the longer side into sixteen, 0 between."""
+    spacing, thick = max(4, round(max(shape) / 16)), max(1, round(max(shape) / 320))
+    on_line = [(np.arange(side) - side // 2) % spacing < thick for side in shape]
+    return (on_line[0][:, None] | on_line[1][None, :]).astype(np.float32)

@@ -4,9 +4,10 @@
 /seg/thumb/NAME/INDEX          small PNG (?size=, ?outline=1)
 /seg/labels/NAME/INDEX         zlib uint16 label map
 /seg/probability/RUN/WHICH/N   q of validation image N; WHICH is best, last or a step of six digits
+/seg/compared/NAME/INDEX/RUN/WHICH/N   small PNG of image INDEX, its mask's and validation image N's outlines (?size=)
 /seg/result/JOB/FILE           a PNG in the result folder of a job
 /seg/source/JOB/N              8-bit grey PNG of picture N that a prediction job was given
-/seg/augment/NAME/INDEX        packed samples (?recipe=JSON&seed=&n=&crop=&normalisation=)
+/seg/augment/NAME/INDEX        packed samples (?recipe=JSON&seed=&n=&crop=&normalisation=&grid=)
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from seglib.data.readers import read_image
 from seglib.exceptions import InputError
 from seglib.runs import jobs
 from seglib.runs.store import checkpoints_root
+from seglib.runs.validation import decoded
 from seglib.settings import build
 from ui import opened, pixels, registry, tensorboard
 
@@ -74,6 +76,16 @@ def probability_url(run_id: str, which: str, number: int) -> str | None:
     except InputError:
         return None
     return f"/seg/probability/{run_id}/{which}/{number}?v={file.stat().st_mtime_ns}"
+
+
+def compared_url(name: str, data: Dataset, index: int, run_id: str, which: str, number: int) -> str | None:
+    """Image `index` of the data set with its mask and what validation image `number` of the run was predicted as."""
+    probability_at = probability_url(run_id, which, number)
+    if probability_at is None:
+        return None
+    v = f"{opened.tag(data, index)}-{probability_at.partition('?v=')[2]}"
+    place = f"{quote(name, safe='')}/{index}/{quote(run_id, safe='')}/{which}/{number}"
+    return f"/seg/compared/{place}?{urlencode({'v': v, 'size': 256})}"
 
 
 def result_url(job: jobs.Job, file: str) -> str:
@@ -160,11 +172,12 @@ def augment(request: Request) -> tuple[bytes, str]:
     seed = _whole(request, "seed", 0, 0, 2**31 - 1)
     n = _whole(request, "n", 8, 0, MAX_SAMPLES)
     crop_px = _whole(request, "crop", 0, 0, 4096) or None
+    grid = bool(_whole(request, "grid", 0, 0, 1))
     normalisation = request.query_params.get("normalisation", "zscore")
     if normalisation not in NORMALISATION_NAMES:
         raise InputError(f"normalisation is {normalisation[:40]!r}; allowed: {', '.join(NORMALISATION_NAMES)}.")
     first = _original(data, number, opened.tag(data, number), normalisation)
-    return pixels.augmented(first, number, recipe, seed, n, crop_px), "application/octet-stream"
+    return pixels.augmented(first, number, recipe, seed, n, crop_px, grid), "application/octet-stream"
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -194,6 +207,16 @@ def _probability_file(run_id: str, which: str, number: int) -> Path:
     if not file.is_file():
         raise NotFound(f"run {run_id} keeps no probabilities of image {number} for {which}.")
     return file
+
+
+@answering
+def compared(request: Request) -> tuple[bytes, str]:
+    data, index = _located(request)
+    run_id, which, number = (request.path_params[key] for key in ("run", "which", "number"))
+    file = _probability_file(run_id, which, number)
+    q = decoded(file.read_bytes(), file)
+    size = _whole(request, "size", 256, 16, 1024)
+    return pixels.compared(opened.sample(data, index), q, size), "image/png"
 
 
 @answering
@@ -228,6 +251,7 @@ ROUTES = [
     Route("/seg/labels/{name}/{index:int}", labels),
     Route("/seg/augment/{name}/{index:int}", augment),
     Route("/seg/probability/{run}/{which}/{number:int}", probability),
+    Route("/seg/compared/{name}/{index:int}/{run}/{which}/{number:int}", compared),
     Route("/seg/result/{job}/{file}", result),
     Route("/seg/source/{job}/{number:int}", source),
     tensorboard.ROUTE,

@@ -11,7 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from seglib.augment.pipeline import augment, generator
+from seglib.augment.pipeline import Augmented, augment, generator
+from seglib.augment.recipe import Recipe
 from seglib.data.borders import border_weights
 from seglib.data.cache import SampleCache
 from seglib.data.dataset import Dataset
@@ -43,6 +44,21 @@ class Normalise:
 
     def __call__(self, sample: Sample) -> Sample:
         return replace(sample, image=normalise(to_gray(sample.image), self.method))
+
+
+def seen(
+    sample: Sample,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    crop_px: int | None,
+    weights: np.ndarray | None = None,
+) -> Augmented:
+    """One augmented square of `crop_px` of a normalised sample; None = the whole picture.
+
+    What the network sees in training and what the preview shows: both call this.
+    """
+    crop = None if crop_px is None else (crop_px, crop_px)
+    return augment(sample.image, sample.labels, sample.valid, recipe, rng, crop, weights)
 
 
 class Draws:
@@ -89,10 +105,9 @@ class Draws:
     def draw(self, record: int, rng: np.random.Generator) -> Drawn:
         """One augmented crop of the image number `record` of the data set."""
         sample = self.samples[record]
-        side = self.config.data.crop_px
-        seen = augment(sample.image, sample.labels, sample.valid, self.config.recipe, rng, crop=(side, side))
+        crop = seen(sample, self.config.recipe, rng, self.config.data.crop_px)
         weights = None
         if self._needs_weights:
             loss = self.config.loss
-            weights = 1 + border_weights(seen.labels, loss.border_weight, loss.border_sigma_px)
-        return Drawn(sample.name, seen.image, seen.labels > 0, seen.valid, weights)
+            weights = 1 + border_weights(crop.labels, loss.border_weight, loss.border_sigma_px)
+        return Drawn(sample.name, crop.image, crop.labels > 0, crop.valid, weights)
