@@ -29,18 +29,31 @@ MAX_POINTS = 800
 NO_VALIDATION = "no validation set"
 
 
-def loss_curve(events: Sequence[Mapping[str, Any]], log: bool = False) -> dict[str, Any]:
-    """ECharts option: the loss of every step (thin), its running mean, and the learning rate on a second axis."""
+def loss_curve(events: Sequence[Mapping[str, Any]], log: bool = False, rate: bool = True) -> dict[str, Any]:
+    """ECharts option: the loss of every step (thin), its running mean, and the learning rate on a second axis.
+
+    With `log` a loss of 0 or less is left out: it has no place on such an axis.
+    """
     steps = thinned([e for e in events if e.get("kind") == "step" and e.get("loss") is not None])
-    loss = [[e["step"], e["loss"]] for e in steps]
+    loss = [[e["step"], e["loss"]] for e in steps if not log or e["loss"] > 0]
     smooth = [[step, value] for (step, _), value in zip(loss, running_mean([y for _, y in loss]))]
-    rate = [[e["step"], e["lr"]] for e in steps if e.get("lr") is not None]
-    option = _curves("Step", [_axis("Loss", log=log), {**_axis("Learning rate"), "splitLine": {"show": False}}])
+    option = _curves("Step", [_axis("Loss", log=log)])
     option["series"] = [
         _line("Loss", loss, SPLIT_COLOURS["train"], width=1, opacity=0.35),
         _line("Running mean", smooth, SPLIT_COLOURS["train"], width=2.5),
-        {**_line("Learning rate", rate, "#999999", width=1, dashed=True), "yAxisIndex": 1},
     ]
+    if rate:
+        rates = [[e["step"], e["lr"]] for e in steps if e.get("lr") is not None]
+        option["yAxis"].append({**_axis("Learning rate"), "splitLine": {"show": False}})
+        option["series"].append({**_line("Learning rate", rates, "#999999", width=1, dashed=True), "yAxisIndex": 1})
+    return option
+
+
+def rate_curve(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """ECharts option: the learning rate of every step."""
+    steps = thinned([e for e in events if e.get("kind") == "step" and e.get("lr") is not None])
+    option = _curves("Step", [_axis("Learning rate")])
+    option["series"] = [_line("Learning rate", [[e["step"], e["lr"]] for e in steps], SPLIT_COLOURS["unused"], 2)]
     return option
 
 

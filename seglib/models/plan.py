@@ -72,6 +72,15 @@ def n_parameters(config: ModelConfig) -> int:
     return sum(block.n_parameters for block in plan(config, 2**config.depth))
 
 
+def multiply_adds(config: ModelConfig, side_px: int) -> int:
+    """Multiplications with addition that one square of `side_px` takes on its way forward, to within a few percent.
+
+    Every weight works once at every pixel of the smaller side of its block; norms and biases count like weights.
+    """
+    finer = {"upsampling": 2}  # convolved before it is enlarged: at half the size that comes out
+    return sum(block.n_parameters * (block.size // finer.get(block.side, 1)) ** 2 for block in plan(config, side_px))
+
+
 def receptive_field_px(config: ModelConfig) -> int:
     """Side of the largest square of input pixels that one output pixel of the U-Net can see through its convolutions.
 
