@@ -25,7 +25,7 @@ bench: .venv-bench/bench.stamp
 
 # the run that ships in checkpoints/demo: trained on the demo data, without last.pt
 demo-run: .venv/app.stamp
-	$(BIN)/python benchmarks/demo_run.py
+	PYTHONPATH=. $(BIN)/python scripts/demo_run.py
 
 .venv/app.stamp: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
