@@ -25,15 +25,7 @@ SETTINGS = [
     "training.validate_every=100",
     "optimizer.lr=0.006",
 ]
-LEFT_OUT = [
-    "last.pt",
-    "last.pt.sha256",
-    "last.previous.pt",
-    "last.previous.pt.sha256",
-    "tensorboard",
-    "lock",
-    "requests",
-]
+LEFT_OUT = ["last.pt", "last.pt.sha256", "last.previous.pt", "last.previous.pt.sha256", "tensorboard", "lock"]
 LIMIT_BYTES = 3_000_000
 
 
