@@ -38,9 +38,10 @@ def unet_svg(config: ModelConfig, crop_px: int) -> str:
     height = max(box.y for box in boxes.values()) + _BOX_H / 2 + 12
     parts = [*_ends(boxes, config.depth), *_skips(boxes, config), *_slopes(boxes, blocks, config)]
     parts += [_drawn(box, config) for box in boxes.values()]
+    body = "".join(parts)
     about = escape(f"U-Net of depth {config.depth}, {config.channels} channels at full resolution", quote=True)
     style = "width:100%;height:auto;display:block;font-family:inherit"
-    return f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{about}" style="{style}">{"".join(parts)}</svg>'
+    return f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{about}" style="{style}">{body}</svg>'
 
 
 def _places(blocks: Sequence[Block], depth: int) -> dict[tuple[str, int], Box]:

@@ -19,7 +19,6 @@ from seglib.augment.shrink import shrink, shrink_draw, shrink_factor
 from seglib.data.readers import to_gray
 from seglib.data.sample import Sample
 from seglib.exceptions import InputError
-from seglib.metrics import foreground
 from seglib.training.draws import Normalise, seen
 
 INVALID = 65535  # in a label map: a pixel left out of every count
@@ -60,35 +59,16 @@ def png(pixels: np.ndarray) -> bytes:
 
 def thumbnail(sample: Sample, size_px: int, outlined: bool) -> bytes:
     """PNG, the longer side `size_px`; with `outlined` the cells' outlines in green."""
-    gray, small = _reduced(shown(sample.image), size_px)
+    gray = shown(sample.image)
+    height, width = gray.shape
+    scale = size_px / max(height, width)
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    gray = cv2.resize(gray, small, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
     if not outlined or not sample.labels.any():
         return png(gray)
     labels = cv2.resize(sample.labels.astype(np.float32), small, interpolation=cv2.INTER_NEAREST)
     colour = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
     colour[outline(labels)] = (115, 158, 0)  # #009E73 as BGR
-    return png(colour)
-
-
-def _reduced(gray: np.ndarray, size_px: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """(H, W) uint8 with its longer side `size_px`, and that size as (width, height)."""
-    height, width = gray.shape
-    scale = size_px / max(height, width)
-    small = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(gray, small, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST), small
-
-
-def compared(sample: Sample, q: np.ndarray, size_px: int, threshold: float = 0.5) -> bytes:
-    """PNG, the longer side `size_px`: the image, the mask's outline in green, the prediction's in orange over it.
-
-    q: (H, W) uint8, the stored probabilities of this very image.
-    """
-    if q.shape != sample.labels.shape:
-        raise InputError(f"{sample.name} is {sample.labels.shape} but its prediction {q.shape}: the image has changed.")
-    gray, small = _reduced(shown(sample.image), size_px)
-    colour = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
-    for mask, bgr in ((sample.mask, (115, 158, 0)), (foreground(q, threshold), (0, 159, 230))):
-        resized = cv2.resize(mask.astype(np.uint8), small, interpolation=cv2.INTER_NEAREST)
-        colour[outline(resized)] = bgr
     return png(colour)
 
 

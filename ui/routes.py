@@ -33,6 +33,7 @@ from seglib.runs.store import checkpoints_root
 from seglib.runs.validation import decoded
 from seglib.settings import build
 from ui import opened, pixels, registry, tensorboard
+from ui.compared import compared_png
 
 # identity: gzip on the way to the same machine would cost more time than it saves
 _PLAIN = {"Content-Encoding": "identity"}
@@ -216,7 +217,7 @@ def compared(request: Request) -> tuple[bytes, str]:
     file = _probability_file(run_id, which, number)
     q = decoded(file.read_bytes(), file)
     size = _whole(request, "size", 256, 16, 1024)
-    return pixels.compared(opened.sample(data, index), q, size), "image/png"
+    return compared_png(opened.sample(data, index), q, size), "image/png"
 
 
 @answering
