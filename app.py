@@ -7,6 +7,7 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # `import ui` and `import seglib` from any working directory
 
-from ui import routes, security, tensorboard
+from ui import crops, routes, security, tensorboard
 
-app = st.App("ui/shell.py", routes=routes.ROUTES, middleware=security.middleware(), lifespan=tensorboard.lifespan)
+ROUTES = [*crops.ROUTES, *routes.ROUTES]
+app = st.App("ui/shell.py", routes=ROUTES, middleware=security.middleware(), lifespan=tensorboard.lifespan)

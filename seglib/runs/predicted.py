@@ -120,7 +120,7 @@ def at_threshold(scores: pd.DataFrame, measured: Measured) -> pd.DataFrame:
     wrong = measured.regions.groupby(["image", "kind"]).n_pixels.sum().unstack(fill_value=0)
     table = scores[scores.image.isin(budgets.index)].reset_index(drop=True)
     for kind in ("fp", "fn"):
-        found = wrong[kind] if kind in wrong else {}
+        found = wrong.get(kind, {})
         table[kind] = table.image.map(found).fillna(0).astype("int64")
     table["tp"] = table.image.map(budgets).astype("int64") - table.fp - table.fn
     table["tn"] = table.n_valid - table.tp - table.fp - table.fn

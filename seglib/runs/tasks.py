@@ -1,4 +1,4 @@
-"""What jobs do: predict pictures, evaluate a split, find wrong regions, draw the demo data. Imported by the worker alone.
+"""What jobs do: predict, evaluate, find wrong regions, draw the demo data set. Imported by the worker alone.
 
 Each task is function(inputs, result, progress, should_stop): it leaves its files in the folder `result`, and raises
 Cancelled when `should_stop()` says so.

@@ -19,6 +19,14 @@ function pick(g, index) {
   g.trigger("pick", g.selected);
 }
 
+// The chosen card into a strip's view, without moving the page.
+function reveal(g) {
+  const card = g.grid.querySelector('[aria-pressed=true]');
+  if (!g.data.strip || !card) return;
+  const left = card.offsetLeft - g.grid.offsetLeft, right = left + card.offsetWidth;
+  if (left < g.grid.scrollLeft || right > g.grid.scrollLeft + g.grid.clientWidth) g.grid.scrollLeft = left - (g.grid.clientWidth - card.offsetWidth) / 2;
+}
+
 function move(g, event) {
   const buttons = [...g.grid.children], at = buttons.indexOf(event.target.closest("button"));
   if (at < 0) return;
@@ -51,13 +59,19 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   Object.assign(g, { data, trigger: setTriggerValue, selected: data.selected ?? g.selected });
   root.style.setProperty("--size", `${data.size}px`);
-  const shown = JSON.stringify([data.items, data.selected]);
+  root.classList.toggle("strip", Boolean(data.strip));
+  const shown = JSON.stringify(data.items), [one, many] = data.noun ?? ["image", "images"];
   if (g.shown !== shown) {
     g.shown = shown;
     g.grid.replaceChildren(...data.items.map((item, index) => card(g, item, index)));
     root.querySelector(".outlines-field").hidden = !data.items.some((item) => item.outlined);
-    root.querySelector(".count").textContent = `${data.items.length} ${data.items.length === 1 ? "image" : "images"}`;
+    root.querySelector(".toggle").textContent = data.toggle ?? "Mask outlines";
+    root.querySelector(".count").textContent = `${data.items.length} ${data.items.length === 1 ? one : many}`;
     root.dataset.ready = data.items.length;
+  } else if (g.selected !== g.before) {
+    [...g.grid.children].forEach((button, i) => button.setAttribute("aria-pressed", String(data.items[i].id === g.selected)));
   }
+  g.before = g.selected;
+  reveal(g);
   return () => GALLERIES.delete(root);
 }

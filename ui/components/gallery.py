@@ -19,12 +19,16 @@ def gallery(
     size_px: int = 168,
     outlines: bool = True,
     selected: str | int | None = None,
+    strip: bool = False,
+    noun: tuple[str, str] = ("image", "images"),
+    toggle: str = "Mask outlines",
 ):
-    """Draw the grid.
+    """Draw the grid, or one row that scrolls sideways (`strip`).
 
     items: mappings with `id`, `thumb` (address without outlines), `outlined` (address with, or None: no mask),
     `caption`, and optionally `badge` (train, val, unlabelled, unused: coloured; or any text), `note` (small text under
     the caption) and `aspect` (width / height; 1 if missing).
+    noun: what an item is, one and many. toggle: what the tick box that swaps `thumb` for `outlined` says.
     The result has `pick`: the id of the item that was clicked, for one run.
     """
     data = {
@@ -32,5 +36,8 @@ def gallery(
         "size": size_px,
         "outlines": outlines,
         "selected": selected,
+        "strip": strip,
+        "noun": list(noun),
+        "toggle": toggle,
     }
     return _mount(data=data, key=key, on_pick_change=ignore)

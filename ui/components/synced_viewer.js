@@ -324,6 +324,7 @@ function setUp(root) {
   root.querySelector(".opacity").oninput = (event) => { v.opacity = +event.target.value; ask(v); };
   const slider = root.querySelector(".threshold");
   slider.oninput = () => { v.threshold = +slider.value; showThreshold(v); listHead(v); if (!v.layering) v.layering = requestAnimationFrame(() => { v.layering = 0; layers(v); }); };
+  root.querySelector(".threshold-half").onclick = () => { slider.value = 0.5; slider.oninput(); slider.onchange(); };
   slider.onchange = () => { v.threshold = +slider.value; listRegions(v); v.state("threshold", v.threshold); };
   for (const name of ["style", "filter"]) for (const button of root.querySelectorAll(`[data-${name}]`)) {
     button.onclick = () => { v[name] = button.dataset[name]; pressed(root, name, v[name]); listRegions(v); layers(v); };
@@ -338,6 +339,7 @@ function setUp(root) {
 function showThreshold(v) {
   const slider = v.root.querySelector(".threshold");
   if (+slider.value !== v.threshold) slider.value = v.threshold;
+  v.root.querySelector(".threshold-half").hidden = v.threshold === 0.5;
   v.root.querySelector(".threshold-value").textContent = v.threshold.toFixed(2);
 }
 
@@ -352,7 +354,11 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
   const before = v.data;
   Object.assign(v, { data, trigger: setTriggerValue, state: setStateValue });
   if (!before || before.threshold !== data.threshold) v.threshold = data.threshold;
-  if (!before || before.selected !== data.selected || before.image !== data.image) v.selected = data.selected;
+  if (!before || before.selected !== data.selected || before.reveal !== data.reveal || before.image !== data.image) v.selected = data.selected;
+  if (before && before.reveal !== data.reveal) {
+    v.flownTo = null;
+    root.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  }
   panels(v);
   showThreshold(v);
   listRegions(v);

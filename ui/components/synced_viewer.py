@@ -40,6 +40,7 @@ def synced_viewer(
     n_regions: int | None = None,
     selected: str | int | None = None,
     title: str = "",
+    reveal: str | int | None = None,
 ):
     """Draw one image with what is known about it: 1 to 4 panels, as many as there are addresses for.
 
@@ -47,7 +48,8 @@ def synced_viewer(
     regions: mappings with `id`, `kind` ('fp' or 'fn'), `row`, `col` (top left, px), `height`, `width`, `n_pixels` and
     `label` (such as 'missed bud'), the most important first; found at `threshold`, which the person may then drag.
     n_regions: how many there are in all, where `regions` holds only the largest.
-    selected: the id of a region to fly to.
+    selected: the id of a region to fly to. reveal: when this changes, the page scrolls to the viewer (something far
+    below it was clicked) and the camera flies even to a region that was selected before.
 
     The result has `pick` ({id, row, col} for one run after a click or n / p; id is None beside all regions) and
     `threshold` (where the slider was let go; None until it was moved). Zoom and place are kept from image to image.
@@ -61,6 +63,7 @@ def synced_viewer(
         "total": n_regions,
         "selected": selected,
         "title": title,
+        "reveal": reveal,
         "key": key,
     }
     return _mount(data=data, key=key, on_pick_change=ignore, on_threshold_change=ignore)

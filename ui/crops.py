@@ -1,0 +1,124 @@
+"""Crops: a window of an image, with what one prediction got wrong in it. Small pictures for lists and galleries.
+
+/seg/crop/NAME/INDEX/NUMBER   ?run=ID&which=best|last or ?job=HASH; &row=&col=&height=&width= (px, whole image if
+missing) &size= &threshold= (in thousandths) &overlay=0|1. NAME, INDEX: the image; NUMBER: the row of its prediction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import cv2
+import numpy as np
+from starlette.requests import Request
+from starlette.routing import Route
+
+from seglib.data.dataset import Dataset
+from seglib.data.sample import Sample
+from seglib.exceptions import InputError
+from seglib.metrics import foreground
+from seglib.runs import jobs
+from seglib.runs.predicted import Predicted
+from seglib.runs.validation import decoded
+from ui import opened, pixels, routes
+
+FP, FN, TRUTH = (0, 159, 230), (233, 180, 86), (115, 158, 0)  # orange, sky blue, green as BGR: as in the viewer
+OPACITY = 0.62
+AROUND = 2.2  # a crop is so many times as large as what it shows …
+LEAST_PX = 40  # … and at least this large: what stands around says what it is
+
+
+def crop_url(
+    name: str,
+    data: Dataset,
+    index: int,
+    predicted: Predicted,
+    number: int,
+    box: Mapping[str, Any] | None = None,
+    *,
+    threshold: float = 0.5,
+    size_px: int = 168,
+    overlay: bool = True,
+) -> str:
+    """The address of a crop around `box` (row, col, height, width), or of the whole image."""
+    made_by = {"job": predicted.job.id} if predicted.job else {"run": predicted.run.id, "which": predicted.which}
+    file = predicted.folder / f"{number}.png"
+    stamp = f"{opened.tag(data, index)}-{file.stat().st_mtime_ns if file.is_file() else 0}"
+    place = {key: int(box[key]) for key in ("row", "col", "height", "width")} if box is not None else {}
+    query = {"v": stamp, **made_by, **place, "size": size_px, "threshold": round(1000 * threshold)}
+    return f"/seg/crop/{quote(name, safe='')}/{index}/{number}?{urlencode({**query, 'overlay': int(overlay)})}"
+
+
+def window(box: tuple[int, int, int, int], shape: tuple[int, int]) -> tuple[slice, slice]:
+    """A square around the box (row, col, height, width) with room about it, moved and cut to lie in the image."""
+    row, col, height, width = box
+    side = max(LEAST_PX, round(AROUND * max(height, width)))
+    slices = []
+    for start, length, limit in ((row, height, shape[0]), (col, width, shape[1])):
+        low = min(max(0, start + length // 2 - side // 2), max(0, limit - side))
+        slices.append(slice(low, min(limit, low + side)))
+    return slices[0], slices[1]
+
+
+def drawn(sample: Sample, q: np.ndarray | None, cut: tuple[slice, slice], size_px: int, threshold: float) -> bytes:
+    """PNG, the longer side `size_px`, of the window `cut`; with q the outline of the truth and the wrong pixels."""
+    gray = pixels.shown(sample.image)[cut]
+    scale = size_px / max(gray.shape)
+    small = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
+    picture = cv2.resize(gray, small, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
+    if q is None:
+        return pixels.png(picture)
+    colour = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR).astype(np.float32)
+    predicted, mask, valid = foreground(q[cut], threshold), sample.mask[cut], sample.valid[cut]
+    for wrong, bgr in ((predicted & ~mask & valid, FP), (mask & ~predicted & valid, FN)):
+        # a few wrong pixels of a large image still show, fainter
+        share = cv2.resize(wrong.astype(np.float32), small, interpolation=cv2.INTER_AREA if scale < 1 else 0)
+        alpha = (OPACITY * np.sqrt(share))[..., None]
+        colour = colour * (1 - alpha) + np.array(bgr, np.float32) * alpha
+    colour = (colour + 0.5).astype(np.uint8)
+    labels = cv2.resize(sample.labels[cut].astype(np.float32), small, interpolation=cv2.INTER_NEAREST)
+    if scale >= 1:  # shrunk, outlines would hide what they surround
+        colour[pixels.outline(labels)] = TRUTH
+    return pixels.png(colour)
+
+
+@routes.answering
+def crop(request: Request) -> tuple[bytes, str]:
+    data, index = routes._located(request)
+    sample = opened.sample(data, index)
+    size = routes._whole(request, "size", 168, 16, 1024)
+    threshold = routes._whole(request, "threshold", 500, 0, 1000) / 1000
+    overlay = bool(routes._whole(request, "overlay", 1, 0, 1))
+    q = _probabilities(request) if overlay else None
+    if q is not None and q.shape != sample.labels.shape:
+        raise InputError(f"{sample.name}: the prediction has another size than the image; evaluate the run again.")
+    height, width = sample.labels.shape
+    cut = (slice(None), slice(None))
+    if "row" in request.query_params:
+        box = (
+            routes._whole(request, "row", 0, 0, height - 1),
+            routes._whole(request, "col", 0, 0, width - 1),
+            routes._whole(request, "height", 1, 1, height),
+            routes._whole(request, "width", 1, 1, width),
+        )
+        cut = window(box, (height, width))
+    return drawn(sample, q, cut, size, threshold), "image/png"
+
+
+def _probabilities(request: Request) -> np.ndarray:
+    number = request.path_params["number"]
+    job = request.query_params.get("job")
+    if job:
+        file = jobs.cache_root() / "jobs" / job / "result" / f"{number}.png"
+        if not re.fullmatch(r"[0-9a-f]{64}", job) or not file.is_file():
+            raise routes.NotFound(f"job {job[:64]!r} keeps no probabilities of image {number}.")
+    else:
+        run, which = (request.query_params.get(key, "") for key in ("run", "which"))
+        file = routes._probability_file(run, which, number)
+    return decoded(file.read_bytes(), file)
+
+
+ROUTES = [Route("/seg/crop/{name}/{index:int}/{number:int}", crop)]
