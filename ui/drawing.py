@@ -44,6 +44,14 @@ def unet_svg(config: ModelConfig, crop_px: int) -> str:
     return f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{about}" style="{style}">{body}</svg>'
 
 
+def compact(number: int) -> str:
+    """1811729 -> `1.81 M`, 41230 -> `41.2 k`."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return str(number)
+
+
 def _places(blocks: Sequence[Block], depth: int) -> dict[tuple[str, int], Box]:
     """Where the convolution blocks stand, by (side, level)."""
     pitch = 64 if depth <= 5 else 54

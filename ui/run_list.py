@@ -75,7 +75,7 @@ def draw_actions(run: Run, mine: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="train_actions"):
         st.markdown(f"**{run.name}**", width="content")
         if mine:
-            st.button("Curves", icon=":material/show_chart:", key="train_watch", on_click=_watch, args=(run,))
+            st.button("Curves", icon=":material/show_chart:", key="train_watch", on_click=watch, args=(run,))
         else:
             _other_data(run)
         with st.popover("Name and note", icon=":material/edit:", key="train_label"):
@@ -122,14 +122,14 @@ def _label_form(run: Run) -> None:
                 st.error(str(error))
 
 
-def _watch(run: Run) -> None:
+def watch(run: Run) -> None:
     state.choose_run(run.id)
     st.session_state["train_view_next"] = "Curves"
 
 
 def _switch(name: str, run: Run) -> None:
     state.choose_dataset(name)
-    _watch(run)
+    watch(run)
 
 
 # -- the bin
