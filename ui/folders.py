@@ -10,7 +10,7 @@ from seglib.data.dataset import open_dataset
 from seglib.exceptions import InputError
 from ui import registry, state
 
-_OPEN, _PATH = "folders_open", "folders_path"
+_OPEN, _PATH, _LOST = "folders_open", "folders_path", "folders_lost"
 _SPLITS = {
     "As the names say": (None, None),
     "By name": ("name", None),
@@ -19,9 +19,12 @@ _SPLITS = {
 }
 
 
-def show() -> None:
-    """Open the dialog on the next `keep_open()`."""
+def show(lost: Path | None = None, run_id: str | None = None) -> None:
+    """Open the dialog on the next `keep_open()`; with `lost` to find the folder that lay there, and then show a run."""
     st.session_state[_OPEN] = True
+    st.session_state[_LOST] = lost and (lost, run_id)
+    if lost is not None:
+        st.session_state[_PATH] = str(next((p for p in lost.parents if p.is_dir()), Path.home()))
     st.session_state.setdefault(_PATH, str(Path.home()))
 
 
@@ -37,6 +40,9 @@ def _close() -> None:
 
 @st.dialog("Open a data set", width="medium", icon=":material/folder_open:", on_dismiss=_close)
 def _dialog() -> None:
+    lost = st.session_state.get(_LOST)
+    if lost is not None:
+        st.info(f"Where does `{lost[0]}` lie now? Its runs will find their images there.", icon=":material/search:")
     st.caption("A folder with `images/` and `masks/` of equal names, or with a `dataset.csv`.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Folder on this machine", key=_PATH, placeholder=str(Path.home()))
@@ -138,7 +144,12 @@ def _walk(folder: Path) -> None:
 
 
 def _take(folder: Path, grouping: str | None, split: str | None) -> None:
-    state.choose_dataset(registry.add(folder, grouping, split).name)
+    lost, in_view = st.session_state.get(_LOST), st.session_state.get(state.RUN)
+    if lost is None:
+        state.choose_dataset(registry.add(folder, grouping, split).name)
+    else:
+        state.choose_dataset(registry.found_again(lost[0], folder, grouping, split).name)
+        state.choose_run(lost[1] or in_view)
     _close()
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock
@@ -22,13 +22,19 @@ DEMO = "demo"
 
 @dataclass(frozen=True)
 class Entry:
-    """One known data set. `grouping`, `split` and `fold` are what the person chose where there is no dataset.csv."""
+    """One known data set. `grouping`, `split` and `fold` are what the person chose where there is no dataset.csv;
+    `former` are the folders it was moved from."""
 
     name: str
     path: Path
     grouping: str | None = None
     split: str | None = None
     fold: int | None = None
+    former: tuple[str, ...] = ()
+
+    def places(self) -> set[Path]:
+        """Where the folder lies and where it lay before it was found again: the runs of both are this data set's."""
+        return {self.path.resolve(), *map(Path, self.former)}
 
 
 def registry_file() -> Path:
@@ -64,9 +70,23 @@ def add(path: Path, grouping: str | None = None, split: str | None = None, fold:
     with _locked():
         known = entries()
         name = next((e.name for e in known.values() if e.path == path), None) or _free_name(path, known)
-        entry = Entry(name, path, grouping, split, fold)
+        entry = Entry(name, path, grouping, split, fold, known[name].former if name in known else ())
         _write({**known, name: entry})
     return entry
+
+
+def found_again(old: Path, new: Path, grouping: str | None = None, split: str | None = None) -> Entry:
+    """The data set that lay in `old` lies in `new` now: it keeps its name, and the runs trained on it their data."""
+    name = next((e.name for e in entries().values() if e.path == old), None)
+    entry = add(new, grouping, split)
+    with _locked():
+        known = entries()
+        moved = replace(entry, name=name or entry.name, former=tuple(sorted({*entry.former, str(old)})))
+        if name and name != entry.name:
+            moved = replace(moved, former=tuple(sorted({*moved.former, *known[name].former})))
+            del known[entry.name]
+        _write({**known, moved.name: moved})
+    return moved
 
 
 def forget(name: str) -> None:
@@ -84,7 +104,8 @@ def _free_name(path: Path, known: dict[str, Entry]) -> str:
 def _entry(name: str, values: dict) -> Entry:
     path = Path(values["path"])
     choices = {key: values.get(key) for key in ("grouping", "split", "fold")}
-    return Entry(name, path if path.is_absolute() else ROOT / path, **choices)
+    former = tuple(map(str, values.get("former", ())))
+    return Entry(name, path if path.is_absolute() else ROOT / path, **choices, former=former)
 
 
 def _read() -> dict[str, dict]:

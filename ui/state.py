@@ -61,7 +61,7 @@ def _set(key: str, name: str, value: str | None) -> None:
 def _trained_on(run_id: str) -> str | None:
     """The name of the run's data set, if both are known here."""
     with contextlib.suppress(InputError):
-        paths = {entry.path.resolve(): name for name, entry in registry.entries().items()}
+        paths = {place: name for name, entry in registry.entries().items() for place in entry.places()}
         return next((paths.get(run.data_path()) for run in all_runs() if run.id == run_id), None)
     return None
 
@@ -98,7 +98,7 @@ def all_runs() -> list[Run]:
 
 def runs_of(entry: registry.Entry) -> list[Run]:
     """The runs trained on this data set, the best validation IoU first, those without one last."""
-    mine = [run for run in all_runs() if run.data_path() == entry.path.resolve()]
+    mine = [run for run in all_runs() if run.data_path() in entry.places()]
     return sorted(mine, key=lambda run: -(run.best_iou() or -1.0))
 
 
