@@ -1,6 +1,7 @@
 // Sliders built from specs; samples fetched while they move: one request in flight, the latest value wins.
 const PREVIEWS = new WeakMap();
-const INSIDE = 1, OUTLINE = 2, OUTSIDE = 4;  // bits of a mark map, as in ui/pixels.py
+const INSIDE = 1, OUTLINE = 2, OUTSIDE = 4, GRID = 8;  // bits of a mark map, as in ui/pixels.py
+const BRIGHT_GREEN = [0, 224, 150];  // one pixel wide on small pictures: lighter than the shared green
 
 const read = (recipe, path) => path.split(".").reduce((node, key) => node?.[key], recipe);
 function write(recipe, path, value) {
@@ -79,9 +80,11 @@ function build(p) {
   p.rows = new Map(); p.groups = new Map();
   const nodes = [...groups].map(([name, specs], index) => {
     const state = element("span", { class: "state" }), rows = element("div", { class: "rows" });
+    const warning = element("div", { class: "warning", role: "status" });
     for (const spec of specs) { const made = row(p, spec); p.rows.set(spec.path, { ...made, spec }); rows.append(made.node); }
+    rows.append(warning);
     const details = element("details", { open: index < 2, "data-group": name }, element("summary", {}, name ? titled(name) : "Border", state), rows);
-    p.groups.set(name, { details, state });
+    p.groups.set(name, { details, state, warning });
     return details;
   });
   p.root.querySelector(".controls").replaceChildren(...nodes);
@@ -91,14 +94,50 @@ function showAll(p) {
   for (const [path, { show }] of p.rows) { const value = read(p.recipe, path); if (value !== undefined) show(value); }
   for (const [name, { details, state }] of p.groups) {
     const probability = name ? p.recipe[name]?.probability : undefined;
-    state.textContent = probability === undefined ? "" : probability > 0 ? `${Math.round(100 * probability)} %` : "off";
+    const often = probability === undefined ? "" : probability > 0 ? `${Math.round(100 * probability)} %` : "off";
+    state.textContent = details.classList.contains("warned") ? `⚠ ${often}` : often;
     details.classList.toggle("on", probability > 0);
   }
+}
+
+// The recipe's own sentences, each under the sliders it speaks of: it begins with the name of their group.
+function warn(p, sentences) {
+  const first = p.groups.keys().next().value, texts = new Map();
+  for (const text of sentences) {
+    const named = [...p.groups.keys()].find((name) => name && text.startsWith(titled(name))) ?? first;
+    texts.set(named, `${texts.get(named) ?? ""} ${text}`.trim());
+  }
+  for (const [name, { details, warning }] of p.groups) {
+    const text = texts.get(name) ?? "";
+    if (warning.textContent !== text) warning.textContent = text;
+    details.classList.toggle("warned", text !== "");
+  }
+  showAll(p);
+}
+
+// ---- undo: the recipe as it was before each drag, each typed number and each recipe that was loaded
+
+const MOST_STEPS = 100;
+
+function remember(p) {
+  p.history.push(structuredClone(p.recipe));
+  if (p.history.length > MOST_STEPS) p.history.shift();
+  p.root.querySelector(".undo").disabled = false;
+}
+
+function undo(p) {
+  if (!p.history.length) return;
+  p.recipe = p.history.pop();
+  p.root.querySelector(".undo").disabled = !p.history.length;
+  showAll(p); ask(p);
+  p.state("recipe", structuredClone(p.recipe));
 }
 
 // ---- a change: show it, fetch it, tell Python when the slider is let go
 
 function change(p, spec, value, done) {
+  if (!p.dragging) remember(p);
+  p.dragging = !done;
   const round = (v) => (spec.kind === "range" || spec.kind === "float" ? rounded(spec, v) : v);
   write(p.recipe, spec.path, Array.isArray(value) ? value.map(round) : round(value));
   wake(p, spec);
@@ -130,24 +169,46 @@ async function pump(p) {
   if (p.busy || !p.wanted || p.gone) return;
   p.wanted = false; p.busy = true;
   const { url, n, crop, normalisation } = p.data;
-  const query = new URLSearchParams({ recipe: JSON.stringify(p.recipe), seed: p.seed, n, crop, normalisation });
+  const grid = +p.root.querySelector(".grid").checked;
+  const query = new URLSearchParams({ recipe: JSON.stringify(p.recipe), seed: p.seed, n, crop, normalisation, grid });
   const start = performance.now();
   try {
     const reply = await answer(`${url}${url.includes("?") ? "&" : "?"}${query}`);
     const [header, blobs] = unpack(await reply.arrayBuffer());
-    p.header = header; p.blobs = blobs;
+    Object.assign(p, { header, blobs, shown: { crop, normalisation } });
     paint(p);
-    p.root.querySelector(".message").textContent = "";
+    warn(p, header.warnings);
+    tell(p, "");
     p.root.querySelector(".status").textContent = `${Math.round(performance.now() - start)} ms`;
     p.root.dataset.drawn = String(+(p.root.dataset.drawn ?? 0) + 1);
   } catch (error) {
-    p.root.querySelector(".message").textContent = error.message;
+    tell(p, error.message);
   }
   p.busy = false;
   requestAnimationFrame(() => pump(p));
 }
 
+// An error leaves the pictures of before, faded: they are not what was asked for.
+function tell(p, message) {
+  p.root.querySelector(".message").textContent = message;
+  p.root.querySelector(".samples").classList.toggle("stale", message !== "");
+}
+
 // ---- painting
+
+function captions(p) {
+  const { header } = p, { crop, normalisation } = p.shown, [height, width] = header.full, size = `${height} × ${width} px`;
+  const seen = p.blobs.some((blob, i) => i % 2 && blob.some((mark) => mark & OUTSIDE));
+  const shrunk = header.factor > 1, scale = shrunk ? ` · shown at 1 : ${header.factor}` : "";
+  const texts = [...p.root.querySelectorAll("figcaption")];
+  texts.forEach((node, i) => { node.textContent = i ? `${crop ? "Crop" : "Sample"} ${i}` : `Original · ${size}${scale}`; });
+  const grey = (value) => value.toPrecision(3);
+  p.root.querySelector(".note").textContent = [
+    crop && `Crops of ${crop} × ${crop} px in full resolution; ${normalisation === "none" ? "not normalised" : `normalised by ${normalisation}`}: black is ${grey(header.low)}, white ${grey(header.high)}.`,
+    !crop && shrunk && `This picture is large: it is augmented and shown at 1 : ${header.factor}, with every length in px scaled along. “What the network sees” cuts from full resolution.`,
+    seen && "Darker: left out of training and scores, such as what lies outside the picture.",
+  ].filter(Boolean).join(" ");
+}
 
 function figures(p, count) {
   const grid = p.root.querySelector(".samples");
@@ -161,25 +222,36 @@ function figures(p, count) {
 
 function paint(p) {
   const outlines = p.root.querySelector(".outlines").checked, { header, blobs } = p;
-  figures(p, header.n + 1).forEach((canvas, i) => {
+  const canvases = figures(p, header.n + 1);
+  canvases.forEach((canvas, i) => {
     const [height, width] = i ? [header.height, header.width] : header.original;
-    const grey = blobs[2 * i], marks = blobs[2 * i + 1], line = rgba(GREEN, 255);
+    const grey = blobs[2 * i], marks = blobs[2 * i + 1], line = rgba(BRIGHT_GREEN, 255), lattice = rgba(SKY, 255);
     if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
     const context = canvas.getContext("2d"), image = context.createImageData(width, height), out = new Uint32Array(image.data.buffer);
     for (let k = 0; k < out.length; k++) {
       if (outlines && marks[k] & OUTLINE) out[k] = line;
+      else if (marks[k] & GRID) out[k] = lattice;
       else if (marks[k] & OUTSIDE) out[k] = 0xff000000 | ((grey[k] >> 1) * 0x010101);  // never trained on: darker
       else out[k] = 0xff000000 | (grey[k] * 0x010101);
     }
     context.putImageData(image, 0, 0);
   });
+  captions(p);
+  sharpen(canvases);
+}
+
+// Pixels stay square where they are enlarged; where the picture is made smaller, thin lines would come and go.
+function sharpen(canvases) {
+  for (const canvas of canvases) canvas.classList.toggle("enlarged", canvas.clientWidth * devicePixelRatio >= canvas.width);
 }
 
 // ---- set-up and updates
 
 function setUp(root) {
-  const p = { root, recipe: null, seed: 0, rows: new Map(), groups: new Map(), busy: false, wanted: false };
+  const p = { root, recipe: null, seed: 0, rows: new Map(), groups: new Map(), history: [], dragging: false, busy: false, wanted: false };
   root.querySelector(".outlines").onchange = () => { if (p.blobs) paint(p); };
+  root.querySelector(".grid").onchange = () => ask(p);
+  root.querySelector(".undo").onclick = () => undo(p);
   root.querySelector(".next").onclick = () => newSeed(p, p.seed + 1, true);
   root.querySelector(".seed").onchange = (event) => newSeed(p, event.target.valueAsNumber, true);
   return p;
@@ -190,11 +262,15 @@ export default function ({ data, parentElement, setStateValue }) {
   let p = PREVIEWS.get(root);
   if (!p) { p = setUp(root); PREVIEWS.set(root, p); }
   Object.assign(p, { data, state: setStateValue });
-  const specs = JSON.stringify(data.specs), recipe = JSON.stringify(data.recipe), asked = [data.url, data.n, data.crop, data.normalisation].join();
-  const news = p.specs !== specs || p.given !== recipe || p.asked !== asked || p.givenSeed !== data.seed;
+  const specs = JSON.stringify(data.specs), asked = [data.url, data.n, data.crop, data.normalisation].join();
+  const loaded = p.version !== data.version;
+  const news = p.specs !== specs || p.asked !== asked || loaded;
   if (p.specs !== specs) { p.specs = specs; build(p); }
-  if (p.given !== recipe) { p.given = recipe; p.recipe = structuredClone(data.recipe); }  // another recipe was loaded
-  if (p.givenSeed !== data.seed) { p.givenSeed = data.seed; p.seed = p.toldSeed = data.seed; root.querySelector(".seed").value = p.seed; }
+  if (loaded) {  // between loads the sliders are the truth: a rerun must not pull one back that is being dragged
+    if (p.recipe) remember(p);
+    p.version = data.version; p.recipe = structuredClone(data.recipe);
+  }
+  if (p.toldSeed === undefined) { p.seed = p.toldSeed = data.seed; root.querySelector(".seed").value = p.seed; }
   p.asked = asked;
   showAll(p);
   if (news) ask(p);

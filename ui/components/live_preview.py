@@ -21,6 +21,7 @@ def live_preview(
     recipe: Mapping[str, Any],
     *,
     key: str,
+    version: int = 0,
     n: int = 8,
     seed: int = 0,
     crop_px: int | None = None,
@@ -29,8 +30,9 @@ def live_preview(
     """Draw the sliders and the samples.
 
     url: `ui.routes.augment_url(…)`. specs: `seglib.settings.specs(Recipe)`, grouped by the first part of their path in
-    the order given. recipe: nested mapping (`settings.plain(recipe)`); give another one to load it into the sliders.
-    crop_px: cut squares as the trainer does; None = the whole image.
+    the order given. recipe: nested mapping (`settings.plain(recipe)`), loaded into the sliders when the component
+    appears and whenever `version` changes; in between the sliders are the truth.
+    seed: the one it starts with. crop_px: cut squares as the trainer does; None = the whole image.
 
     The result has `recipe` (nested mapping, when a slider was let go; None until then) and `seed`.
     """
@@ -38,6 +40,7 @@ def live_preview(
         "url": url,
         "specs": [_slider(spec) for spec in specs],
         "recipe": dict(recipe),
+        "version": version,
         "n": n,
         "seed": seed,
         "crop": crop_px or 0,
