@@ -15,6 +15,7 @@ from seglib.settings import plain
 from seglib.training.command import train_command
 from seglib.training.config import PRESETS, Config, resolve
 from ui import drawing, form, live_training, navigation, progress, registry, run_list, state
+from ui.components.drawing import drawing as show
 
 NEW, CURVES = "New training", "Curves"
 PRESET_HELP = (
@@ -83,8 +84,8 @@ def _curves(current: Run | None, data: Dataset | None) -> None:
 def _new_training(entry: registry.Entry, data: Dataset | None, runs: list[Run]) -> None:
     form.values()
     models = [model.name for model in listing.model_names()]
-    left, right = st.columns([6, 5], gap="medium")
-    with left, st.container(border=True):
+    halves = st.grid(2, min_column_width=400, gap="small")
+    with halves.cell(), st.container(border=True):
         _fill_from(runs)
         _broken_models()
         form.draw_basic(models)
@@ -93,7 +94,7 @@ def _new_training(entry: registry.Entry, data: Dataset | None, runs: list[Run]) 
         folds = data is not None and any(record.fold is not None for record in data.records)
         form.draw_advanced(models, hidden=() if folds else ("data.fold",))
     config, problem = _checked(entry, data)
-    with right:
+    with halves.cell():
         with st.container(border=True):
             _network(config)
         with st.container(border=True):
@@ -176,12 +177,12 @@ def _network(config: Config | None) -> None:
         st.caption("The network is drawn as soon as the form is understood.")
         return
     model, crop = config.model, config.data.crop_px
-    st.html(drawing.unet_svg(model, crop))
-    seen = plan.receptive_field_px(model)
-    with st.container(horizontal=True, gap="large"):
-        st.metric("Parameters", drawing.compact(plan.n_parameters(model)), width="content", help="Trainable numbers.")
-        st.metric("One pixel sees", f"{seen} px", width="content", help=_sees(seen, crop))
-        st.metric("Crop", f"{crop} px", width="content", help="What is cut from an image for one training sample.")
+    show(drawing.unet_svg(model, crop), key="train_drawing")
+    seen, many = plan.receptive_field_px(model), drawing.compact(plan.n_parameters(model))
+    st.markdown(
+        f"**{many}** parameters · one pixel sees **{seen} px** · trained on crops of **{crop} px**",
+        help=_sees(seen, crop),
+    )
     if model.name != "UNet":
         about = next((entry.doc for entry in listing.model_names() if entry.name == model.name), "")
         st.caption(f"**{model.name}** {about} Drawn and counted as the U-Net it starts from.")
@@ -189,7 +190,7 @@ def _network(config: Config | None) -> None:
 
 def _sees(seen: int, crop: int) -> str:
     more = f" More than a crop of {crop} px holds." if seen > crop else ""
-    return f"Receptive field: side of the square of input that can sway one output pixel.{more}"
+    return f"Parameters: trainable numbers. Sees: side of the square of input that can sway one output pixel.{more}"
 
 
 def _start_card(config: Config | None, problem: str, data: Dataset | None) -> None:

@@ -13,11 +13,11 @@ from itertools import pairwise
 from seglib.models.plan import Block, plan
 from seglib.training.config import ModelConfig
 
-WIDTH = 640
+WIDTH = 470
 COLOURS = {"encoder": "#0072B2", "base": "#CC79A7", "decoder": "#009E73"}
-_MARGIN, _TOP, _BOX_H = 62, 58, 40
-_INNER = 86  # the lowest encoder block stays this far left of the middle
-_MIN_W, _MAX_W = 40, 92
+_MARGIN, _TOP, _BOX_H = 50, 50, 38
+_INNER = 72  # the lowest encoder block stays this far left of the middle
+_MIN_W, _MAX_W = 44, 80
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,13 @@ def _places(blocks: Sequence[Block], depth: int) -> dict[tuple[str, int], Box]:
 
 
 def _drawn(box: Box, config: ModelConfig) -> str:
-    """One block: channels large, side in px small; a stripe a convolution; an arc over it where it is residual."""
+    """One block: channels large, side in px small; an arc over it where it is residual."""
     block, colour = box.block, COLOURS[box.block.side]
     left, top = box.x - box.width / 2, box.y - box.height / 2
-    many = f"{block.n_parameters:,} parameters"
-    title = f"{block.name}: {block.channels_in} → {block.channels_out} channels, {block.size} × {block.size} px, {many}"
+    kernels = f"{config.convs_per_block} convolutions {config.kernel_size} × {config.kernel_size}"
+    channels = f"{block.channels_in} → {block.channels_out} channels, {block.size} × {block.size} px"
+    title = f"{block.name}: {kernels}, {channels}, {block.n_parameters:,} parameters"
     shape = f'x="{left:.1f}" y="{top:.1f}" width="{box.width:.1f}" height="{box.height}" rx="5"'
-    stripes = "".join(
-        _line(left + box.width * i / config.convs_per_block, top + 2, 0, box.height - 4, colour, opacity=0.35)
-        for i in range(1, config.convs_per_block)
-    )
     arc = ""
     if config.residual:
         x1, x2 = left + 6, left + box.width - 6
@@ -86,9 +83,9 @@ def _drawn(box: Box, config: ModelConfig) -> str:
         arc = f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
     return (
         f'<g data-block="{block.name}"><title>{escape(title)}</title>'
-        f'<rect {shape} fill="{colour}" fill-opacity="0.16" stroke="{colour}" stroke-width="1.5"/>{stripes}{arc}'
-        + _text(box.x, box.y - 2, str(block.channels_out), size=16, weight=600)
-        + _text(box.x, box.y + 14, f"{block.size} px", size=12.5)
+        f'<rect {shape} fill="{colour}" fill-opacity="0.16" stroke="{colour}" stroke-width="1.5"/>{arc}'
+        + _text(box.x, box.y - 2, str(block.channels_out), size=15, weight=600)
+        + _text(box.x, box.y + 14, f"{block.size} px", size=12)
         + "</g>"
     )
 
@@ -97,11 +94,11 @@ def _ends(boxes: dict, depth: int) -> list[str]:
     """The image that comes in and the probabilities that go out."""
     first = boxes["encoder", 0] if depth else boxes["base", 0]
     last = boxes["decoder", 0] if depth else first
-    shift = 0 if depth else 22
+    shift = 0 if depth else 14
     top = first.y - first.height / 2
     return [
-        _text(first.x - 3 * shift, top - 34, "image", size=13),
-        _text(last.x + 3 * shift, top - 34, "cell or not", size=13),
+        _text(first.x - 3 * shift, top - 32, "image", size=13),
+        _text(last.x + 3 * shift, top - 32, "cell or not", size=13),
         _arrow(first.x - shift, top - 28, first.x - shift, top - 1),
         _arrow(last.x + shift, top - 1, last.x + shift, top - 28),
     ]
@@ -115,7 +112,7 @@ def _skips(boxes: dict, config: ModelConfig) -> list[str]:
         start, end = left.x + left.width / 2 + 3, right.x - right.width / 2 - 3
         drawn.append(_arrow(start, left.y, end, right.y, dashed=True))
         if level == 0:
-            drawn.append(_text(WIDTH / 2, left.y - 7, f"skip connection: {config.merge}", size=12.5, opacity=0.8))
+            drawn.append(_text(WIDTH / 2, left.y - 7, f"skip connection: {config.merge}", size=12, opacity=0.8))
     return drawn
 
 
@@ -127,9 +124,9 @@ def _slopes(boxes: dict, blocks: Sequence[Block], config: ModelConfig) -> list[s
     drawn = [_arrow(a.x, a.y + half, b.x, b.y - half - 1) for a, b in pairwise(down)]
     drawn += [_arrow(a.x, a.y - half, b.x, b.y + half + 1) for a, b in pairwise(up)]
     if config.depth:
-        y = boxes["encoder", 0].y + half + 15
-        drawn.append(_text(8, y + 6, _words(config.downsampling), size=12.5, anchor="start", opacity=0.8))
-        drawn.append(_text(WIDTH - 8, y + 6, _words(config.upsampling), size=12.5, anchor="end", opacity=0.8))
+        below, y = down[1], boxes["encoder", 0].y + half + 17
+        drawn.append(_text(below.x - 4, y, _words(config.downsampling), size=12, anchor="start", opacity=0.8))
+        drawn.append(_text(WIDTH - below.x + 4, y, _words(config.upsampling), size=12, anchor="end", opacity=0.8))
     return drawn
 
 

@@ -21,22 +21,22 @@ from ui.glossary import explain
 
 VALUES, RECIPE, BROKEN = "train_values", "train_recipe", "train_broken"
 SECTIONS = {
-    "data": ("Data", ":material/image:"),
-    "model": ("Network", ":material/account_tree:"),
-    "loss": ("Loss", ":material/target:"),
+    "model": ("More on the network", ":material/account_tree:"),
+    "loss": ("More on the loss", ":material/target:"),
     "optimizer": ("Optimiser", ":material/trending_down:"),
-    "training": ("Training", ":material/timer:"),
+    "training": ("Training and device", ":material/timer:"),
+    "data": ("Crops", ":material/crop:"),
 }
 # Asked elsewhere: the data set in the sidebar, its split when its folder is opened, the limits in a row of their own.
 ELSEWHERE = {"data.path", "data.grouping", "data.split", *(f"training.{key}" for key in BUDGET)}
 LABELS = {
     "model.name": "Network",
-    "model.norm": "Normalisation layer",
     "loss.name": "Loss",
     "optimizer.name": "Optimiser",
     "optimizer.lr": "Learning rate",
     "training.ema": "Average of weights",
     "data.normalisation": "Grey values",
+    "model.norm": "Norm layer",
 }
 
 
@@ -111,20 +111,24 @@ def config(data: Mapping[str, Any]) -> Config:
 # -- drawing
 
 
-def draw_basic(model_names: Iterable[str], columns: int = 3) -> None:
-    """The settings a first training needs, in a grid."""
-    cells = st.columns(columns, gap="small")
-    for number, spec in enumerate(s for s in all_specs() if s.basic):
-        with cells[number % columns]:
+def draw_basic(model_names: Iterable[str]) -> None:
+    """The settings a first training needs, in a grid: network first, switches last."""
+    order = list(SECTIONS)
+    basic = [spec for spec in all_specs() if spec.basic]
+    with _grid():
+        for spec in sorted(basic, key=lambda s: (s.kind == "bool", order.index(section(s)))):
             widget(spec, model_names)
+
+
+def _grid(columns: int = 3):
+    return st.grid(columns, min_column_width=150, gap=("small", "small"), vertical_alignment="bottom")
 
 
 def draw_limits() -> None:
     """When the training ends: minutes, steps, epochs; what is empty does not count."""
     limits = {spec.path: spec for spec in specs(Config) if spec.path in {f"training.{key}" for key in BUDGET}}
-    cells = st.columns(3, gap="small")
-    for cell, key in zip(cells, ("minutes", "steps", "epochs")):
-        with cell:
+    with _grid():
+        for key in ("minutes", "steps", "epochs"):
             widget(limits[f"training.{key}"])
 
 
@@ -137,11 +141,9 @@ def draw_advanced(model_names: Iterable[str], hidden: Iterable[str] = ()) -> Non
         rest = [s for s in rest if concerns(s, values())]
         if not rest:
             continue
-        with st.expander(title, icon=icon, key=f"train_more_{name}"):
-            cells = st.columns(2, gap="small")
-            for number, spec in enumerate(rest):
-                with cells[number % 2] if spec.kind != "mapping" else st.container():
-                    widget(spec, model_names)
+        with st.expander(title, icon=icon, key=f"train_more_{name}", type="compact"), _grid():
+            for spec in sorted(rest, key=lambda s: s.kind == "bool"):
+                widget(spec, model_names)
 
 
 def draw_recipe() -> None:

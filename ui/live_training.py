@@ -215,11 +215,11 @@ def _curves(run: Run, events: list[dict[str, Any]], standing: progress.Standing)
         if standing.live:
             st.caption("The curves appear with the first step.")
         return
-    left, right = st.columns(2, gap="medium")
-    with left, st.container(border=True):
+    halves = st.grid(2, min_column_width=340, gap="small")
+    with halves.cell(), st.container(border=True):
         st.markdown("**Loss**", help=explain("loss") + " The axis is logarithmic.")
         st.echarts_chart(charts.loss_curve(events, log=True, rate=False), height=300, key=f"loss_{run.id}", alt="Loss")
-    with right, st.container(border=True):
+    with halves.cell(), st.container(border=True):
         st.markdown(
             "**IoU at each validation**",
             help=f"{explain('pooled iou')} Train: a fixed sample of train images, as many as there are val images.",
@@ -243,7 +243,7 @@ def _strip(run: Run, data: Dataset | None, standing: progress.Standing) -> None:
             ":orange[orange: the prediction]",
             help="Threshold 0.5. IoU of each image by itself. Click one for its mistakes.",
         )
-        picked = gallery(items, key=f"strip_{run.id}", size_px=150).pick
+        picked = gallery(items, key=f"strip_{run.id}", size_px=150, strip=True, toggle="Mask and prediction").pick
         if picked is not None:
             navigation.go("errors", run=run.id, image=str(picked))
 
