@@ -1,6 +1,7 @@
 """Predict: run a trained network on new pictures, look at the masks, take them along."""
 
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st

@@ -69,7 +69,7 @@ def safe_name(name: str) -> str:
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
-    """Safe names of which no two share a stem: results are called by the stem. `cell.png`, `cell.tif` -> `cell-2.tif`."""
+    """Safe names of which no two share a stem, by which results are called: `cell.png`, `cell.tif` -> `cell-2.tif`."""
     taken: set[str] = set()
     unique = []
     for name in map(safe_name, names):
