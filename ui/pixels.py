@@ -134,7 +134,7 @@ def augmented(
     """The original and `n` samples, packed; sample i is drawn by the trainer's code from generator(seed, i, index).
 
     crop_px: crops in full resolution, exactly what a network sees; None = the whole picture, shrunk if it is large.
-    grid: also a grid of straight lines, bent like the picture.
+    grid: also a grid of straight lines, bent like the picture; about sixteen a picture, eight a crop.
     Header: {n, original: [h, w], full: [h, w], factor, height, width, low, high, warnings, parts}; the parts are grey
     and marks (uint8) in turn, original first, all in one window of grey values.
     Raises InputError where that is more than a browser should be sent.
@@ -143,9 +143,9 @@ def augmented(
     if n * height * width > MAX_PREVIEW_PIXELS:
         raise InputError(f"{n} samples of {height} × {width} px are too many pixels to preview; choose a smaller crop.")
     part = first.sample if crop_px else first.small
-    lines = _grid_lines(part.image.shape) if grid else None
-    small_lines = _grid_lines(first.small.image.shape) if grid else None
-    blobs = _layers(first, first.small.image, first.small.labels, first.small.valid, small_lines)
+    lines = _grid_lines(part.image.shape, crop_px // 8 if crop_px else round(max(height, width) / 16)) if grid else None
+    straight = None if crop_px else lines  # of a whole wide field the grid of its crops would be too fine
+    blobs = _layers(first, first.small.image, first.small.labels, first.small.valid, straight)
     for epoch in range(n):
         drawn = _drawn(first, recipe, generator(seed, epoch, index), crop_px, lines)
         blobs += _layers(first, drawn.image, drawn.labels, drawn.valid, drawn.weights)
@@ -183,8 +183,9 @@ def _layers(
 
 
 @lru_cache(maxsize=4)
-def _grid_lines(shape: tuple[int, int]) -> np.ndarray:
-    """(H, W) float32: 1 on lines that cut the longer side into sixteen, 0 between."""
-    spacing, thick = max(4, round(max(shape) / 16)), max(1, round(max(shape) / 320))
-    on_line = [(np.arange(side) - side // 2) % spacing < thick for side in shape]
+def _grid_lines(shape: tuple[int, int], spacing_px: int) -> np.ndarray:
+    """(H, W) float32: 1 on lines through the middle and every `spacing_px` from it, 0 between."""
+    spacing_px = max(4, spacing_px)
+    thick = max(1, round(spacing_px / 20))
+    on_line = [(np.arange(side) - side // 2) % spacing_px < thick for side in shape]
     return (on_line[0][:, None] | on_line[1][None, :]).astype(np.float32)

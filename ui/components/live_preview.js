@@ -1,7 +1,7 @@
 // Sliders built from specs; samples fetched while they move: one request in flight, the latest value wins.
 const PREVIEWS = new WeakMap();
 const INSIDE = 1, OUTLINE = 2, OUTSIDE = 4, GRID = 8;  // bits of a mark map, as in ui/pixels.py
-const BRIGHT_GREEN = [0, 224, 150];  // one pixel wide on small pictures: lighter than the shared green
+const OUTLINES = [[0, 224, 150], GREEN];  // one pixel wide: lighter on dark pixels than on light ones
 
 const read = (recipe, path) => path.split(".").reduce((node, key) => node?.[key], recipe);
 function write(recipe, path, value) {
@@ -225,11 +225,11 @@ function paint(p) {
   const canvases = figures(p, header.n + 1);
   canvases.forEach((canvas, i) => {
     const [height, width] = i ? [header.height, header.width] : header.original;
-    const grey = blobs[2 * i], marks = blobs[2 * i + 1], line = rgba(BRIGHT_GREEN, 255), lattice = rgba(SKY, 255);
+    const grey = blobs[2 * i], marks = blobs[2 * i + 1], [onDark, onLight] = OUTLINES.map((colour) => rgba(colour, 255)), lattice = rgba(SKY, 255);
     if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
     const context = canvas.getContext("2d"), image = context.createImageData(width, height), out = new Uint32Array(image.data.buffer);
     for (let k = 0; k < out.length; k++) {
-      if (outlines && marks[k] & OUTLINE) out[k] = line;
+      if (outlines && marks[k] & OUTLINE) out[k] = grey[k] < 128 ? onDark : onLight;
       else if (marks[k] & GRID) out[k] = lattice;
       else if (marks[k] & OUTSIDE) out[k] = 0xff000000 | ((grey[k] >> 1) * 0x010101);  // never trained on: darker
       else out[k] = 0xff000000 | (grey[k] * 0x010101);
