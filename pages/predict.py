@@ -54,7 +54,7 @@ def _data() -> Dataset | None:
 
 def _no_run() -> None:
     st.info(
-        "No trained network yet. Train one, a first one takes a few minutes; then drop pictures here to get their masks.",
+        "No trained network yet. Train one, which takes a few minutes; then drop pictures here to get their masks.",
         icon=":material/model_training:",
     )
     navigation.link("train", "Train a network")
@@ -138,8 +138,6 @@ def _dropped() -> list[Picture]:
 
 @st.cache_data(max_entries=4096, show_spinner="Reading the picture …")
 def _shape(path: str, name: str) -> tuple[int, int]:
-    from pathlib import Path
-
     return uploads.checked(Path(path), name)
 
 
