@@ -1,5 +1,7 @@
 """Data: look at images and masks, their split, their cells, and what was found wrong with them."""
 
+from collections.abc import Iterable
+
 import streamlit as st
 
 from seglib.data.checks import Report
@@ -18,6 +20,7 @@ SIGNS = {
     "warning": (":material/warning:", "orange"),
     "note": (":material/info:", "blue"),
 }
+SAID = ("rgb_as_luminance", "masks_understood")  # findings that everybody should read, whatever the view
 PLAIN = {"displayModeBar": False}
 
 
@@ -32,6 +35,8 @@ def main() -> None:
         return
     _head(entry, data)
     found = surveyed.of(entry, data)
+    if found is not None:
+        _notes(finding.explanation for finding in found.report.findings if finding.code in SAID)
     with st.container(horizontal=True, vertical_alignment="center"):
         view = _view()
         if found is not None:
@@ -107,8 +112,16 @@ def _head(entry: registry.Entry, data: Dataset) -> None:
         if not data.has_csv:
             with st.popover("How they belong together", icon=":material/account_tree:"):
                 _choose(entry)
-    for note in data.notes:
-        st.caption(f":material/info: {note[:1].upper()}{note[1:]}.")
+    _notes(data.notes)
+
+
+def _notes(lines: Iterable[str]) -> None:
+    for line in lines:
+        st.caption(f":material/info: {_sentence(line)}")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _choose(entry: registry.Entry) -> None:
@@ -348,8 +361,8 @@ def _finding(number: int, finding: Finding, data: Dataset | None, most: int = 6)
     icon, colour = SIGNS[finding.severity]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(finding.severity, icon=icon, color=colour)
-        st.markdown(f"**{finding.code.replace('_', ' ').capitalize()}**")
-    st.markdown(f"{finding.explanation[:1].upper()}{finding.explanation[1:]}.".replace("..", "."))
+        st.markdown(f"**{_title(finding.code)}**")
+    st.markdown(_sentence(finding.explanation))
     st.caption(f":material/build: {finding.remedy}")
     if data is None:
         if finding.files:
@@ -366,6 +379,11 @@ def _finding(number: int, finding: Finding, data: Dataset | None, most: int = 6)
         if len(indices) > most:
             label = f"All {len(indices):,} in the grid"
             st.button(label, key=f"finding_{number}_all", type="tertiary", on_click=_only_these, args=(finding,))
+
+
+def _title(code: str) -> str:
+    words = code.replace("_", " ").replace("rgb", "RGB")
+    return words[:1].upper() + words[1:]
 
 
 def _only_these(finding: Finding) -> None:
