@@ -1,0 +1,95 @@
+"""Errors: where the predictions of a run are wrong, image beside truth, and which mistakes come back."""
+
+import streamlit as st
+
+from seglib.errors.report import Measured
+from seglib.exceptions import InputError
+from seglib.runs import predicted
+from seglib.runs.predicted import Predicted
+from seglib.runs.store import Run
+from ui import progress, state
+from ui.errors import atlas, budget, headline, images, lost, picture, scene, source
+
+SECTIONS = ["Where the IoU goes", "What comes back", "Look-alikes"]
+
+
+def main() -> None:
+    st.title("Errors")
+    data = lost.data_or_stop()
+    run = state.current_run()
+    if run is None:
+        lost.without_run()
+        return
+    try:
+        chosen = source.choose(run, data)
+        if chosen is not None:
+            _page(run, scene.scene(state.dataset_name(), data, chosen))
+    except InputError as error:
+        st.error(str(error), icon=":material/error:")
+    lost.other_runs()
+
+
+def _page(run: Run, view: scene.Scene) -> None:
+    if run.state().live:
+        source.training(run, view.predicted.step)
+    measured = scene.of_all(view)
+    known = measured if isinstance(measured, Measured) else None
+    scores = scene.scores_in_view(view, known)
+    at = view.threshold if known or view.threshold == predicted.STORED_THRESHOLD else predicted.STORED_THRESHOLD
+    headline.draw(view.predicted.split, headline.figures(scores), _other_split(run, view.predicted), at)
+    if view.gone:
+        st.warning(
+            f"{len(view.gone)} images are not in the data set any more, such as {view.gone[0]}.",
+            icon=":material/image_not_supported:",
+        )
+    if not view.indices:
+        lost.nothing_left(run)
+        return
+    image, table = images.choose(view, scores)
+    of_image = picture.draw(view, image, table.image.tolist())
+    section = st.segmented_control(
+        "Look into", SECTIONS, default=SECTIONS[0], required=True, key="errors_section", label_visibility="collapsed"
+    )
+    if section == SECTIONS[1]:
+        atlas.same_place(view, run)
+    elif known is None:
+        _measuring(view, measured)
+    elif section == SECTIONS[0]:
+        budget.draw(view, known, image, of_image)
+    else:
+        atlas.look_alikes(view, known)
+
+
+def _other_split(run: Run, chosen: Predicted) -> headline.Figures | None:
+    """The numbers to hold beside: train for val, val for train."""
+    if chosen.split == "val":
+        scores = predicted.train_scores(run, chosen.which)
+    else:
+        try:
+            scores = predicted.of_validation(run, chosen.which).scores()
+        except InputError:
+            scores = None
+    return headline.figures(scores) if scores is not None and len(scores) else None
+
+
+def _measuring(view: scene.Scene, job) -> None:
+    """The wrong regions of a large set at this threshold are still being found, or not asked for yet."""
+    known = (job.folder / "job.json").exists()
+    if known and job.state().live:
+        st.caption(
+            f"Finding the wrong regions of all images at threshold {view.threshold:.2f}; the image above is ready."
+        )
+        source.watch(job, "errors_measure")
+        return
+    if known:
+        progress.draw(progress.of_job(job), key="errors_measure")
+    st.button(
+        f"Find the wrong regions of all images at threshold {view.threshold:.2f}",
+        icon=":material/play_arrow:",
+        key="errors_measure_start",
+        on_click=scene.start,
+        args=(view,),
+    )
+
+
+main()

@@ -1,0 +1,155 @@
+"""What comes back: the same place, checkpoint after checkpoint or run after run, and mistakes that look alike."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from seglib.errors.clusters import clusters
+from seglib.errors.recurrence import recurrent
+from seglib.errors.report import Measured
+from seglib.exceptions import InputError
+from seglib.runs import validation
+from seglib.runs.store import Run
+from ui import state
+from ui.errors.budget import region_gallery
+from ui.errors.scene import Scene
+from ui.errors.words import KINDS, one, suggested
+
+MIN_PIXELS = 4  # smaller crumbs come and go with every step
+CHECKPOINTS = 10
+SHOWN = 36
+
+
+def tables_of_run(run: Run, which: str, most: int = CHECKPOINTS) -> list[tuple[str, pd.DataFrame]]:
+    """(step, regions) of the last validations up to that of the checkpoint, in order of time."""
+    last = validation.step_of(run, which)
+    found = []
+    for step in reversed([s for s in validation.validation_steps(run) if s <= last]):
+        table = validation.regions(run, step) if len(found) < most else None
+        if table is not None:
+            found.append((f"step {step}", table))
+    return found[::-1]
+
+
+def tables_of_runs(runs: list[Run]) -> list[tuple[str, pd.DataFrame]]:
+    """(run, regions of its best checkpoint), the newest last; runs without them are left out."""
+    found = []
+    for run in runs:
+        try:
+            table = validation.regions(run, "best")
+        except InputError:
+            table = None
+        if table is not None:
+            found.append((run.id, table))
+    return found
+
+
+def same_place(scene: Scene, run: Run) -> None:
+    """The gallery of mistakes that return at one place, the most damage first."""
+    if scene.predicted.split != "val":
+        st.info(
+            "Mistakes are followed on the val images, because every validation keeps those. Switch **Images** to val.",
+            icon=":material/info:",
+        )
+        return
+    others = [r for r in state.runs_of(state.current_entry()) if r.id != run.id and r.best_iou() is not None]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        kind = st.segmented_control(
+            "Which", ["All", "False positives", "Misses"], default="All", required=True, key="errors_back_kind"
+        )
+        chosen = []
+        if others:
+            names = {r.id: r.name for r in others}
+            chosen = st.multiselect(
+                "Across other runs",
+                list(names),
+                format_func=names.get,
+                key="errors_back_runs",
+                placeholder="only this run's checkpoints",
+                help="Mistakes that the best checkpoints of several runs share are seldom chance: look at the label.",
+            )
+    try:
+        tables = (
+            tables_of_runs([r for r in others if r.id in chosen] + [run])
+            if chosen
+            else tables_of_run(run, scene.predicted.which)
+        )
+    except InputError as error:
+        st.error(str(error))
+        return
+    if len(tables) < 2:
+        what = "run with its mistakes stored" if chosen else "validation with its mistakes stored"
+        st.info(
+            f"There is only one {what}: nothing can come back yet. Longer trainings and other runs make this list.",
+            icon=":material/info:",
+        )
+        return
+    _same_place_gallery(scene, tables, kind, bool(chosen))
+
+
+def _same_place_gallery(scene: Scene, tables: list[tuple[str, pd.DataFrame]], kind: str, across_runs: bool) -> None:
+    stamp = (
+        scene.predicted.run.id,
+        scene.predicted.stamp,
+        *((name, len(table), int(table.n_pixels.sum())) for name, table in tables),
+    )
+    found = _recurrent(stamp, tables)
+    found = found[(found.n_seen > 1) & found.image.isin(scene.indices)]
+    wanted = {"False positives": "fp", "Misses": "fn"}.get(kind)
+    found = found[found.kind == wanted] if wanted else found
+    what = "runs" if across_runs else "checkpoints"
+    alive = int(found.alive.sum())
+    span = f"{tables[0][0]} … {tables[-1][0]}"
+    st.caption(
+        f"{len(found)} places were wrong in at least two of {len(tables)} {what} ({span}), {alive} still are. "
+        f"Ranked by damage: share of the {what} times mean size. At threshold 0.50, from {MIN_PIXELS} px on."
+    )
+    if not len(found):
+        st.info("No mistake came back at the same place.", icon=":material/check:")
+        return
+    shown = found.head(SHOWN)
+    notes = [
+        f"{row.n_seen} of {len(tables)} · {row.n_pixels:.0f} px{'' if row.alive else ' · gone now'}"
+        for row in shown.itertuples()
+    ]
+    region_gallery(scene, shown, key=f"errors_back_{what}_{kind}", notes=notes, size_px=120)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Following mistakes from one to the next …")
+def _recurrent(stamp: tuple, _tables: list[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    return recurrent([t[t.n_pixels >= MIN_PIXELS] for _, t in _tables], [name for name, _ in _tables])
+
+
+def look_alikes(scene: Scene, measured: Measured) -> None:
+    """One row of crops for each kind of mistake that looks alike."""
+    found = _clusters((scene.predicted.stamp, scene.threshold, len(measured.regions)), measured)
+    if not len(found):
+        st.info("Too few mistakes of four pixels or more to group.", icon=":material/check:")
+        return
+    st.caption(
+        "Mistakes of all images grouped by size, shape, contrast, what they touch and how sure the network was; the "
+        f"names are suggestions. Share: of all wrong pixels, at threshold {scene.threshold:.2f}."
+    )
+    regions = measured.regions.set_index(["image", "region"])["class"]
+    for row in found.itertuples():
+        with st.container(border=True):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.markdown(f"**{suggested(row.name)}**", width="content")
+                st.badge(KINDS[row.kind], color="orange" if row.kind == "fp" else "blue")
+                plural = "image" if row.n_images == 1 else "images"
+                st.caption(
+                    f"{row.count} in {row.n_images} {plural} · {row.share:.0%} of the wrong pixels", width="stretch"
+                )
+            examples = pd.DataFrame(row.examples)
+            examples["kind"] = row.kind
+            examples["class"] = [regions.get((e.image, e.region), "other") for e in examples.itertuples()]
+            examples["n_pixels"] = row.mean_pixels
+            sizes = measured.regions.set_index(["image", "region"]).n_pixels
+            notes = [f"{sizes[e.image, e.region]} px · {one(e[-2])}" for e in examples.itertuples(index=False)]
+            region_gallery(scene, examples, key=f"errors_cluster_{row.cluster}", notes=notes, size_px=104, strip=True)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Grouping mistakes that look alike …")
+def _clusters(stamp: tuple, _measured: Measured) -> pd.DataFrame:
+    return clusters(_measured.regions)

@@ -1,0 +1,149 @@
+"""The image in view: its four panels, the list of its mistakes, what the chosen one means, and the way to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from seglib.exceptions import InputError
+from ui import opened, routes
+from ui.components.synced_viewer import region_items, synced_viewer
+from ui.errors import scene as scenes
+from ui.errors.images import neighbours
+from ui.errors.scene import VIEWER, ImageView, Scene
+from ui.errors.words import KINDS, meaning, number, one
+
+LISTED = 300
+GONE = "place"  # id of a place where nothing is wrong any more
+
+
+def region_at(table: pd.DataFrame, place: Mapping[str, Any]) -> str | None:
+    """Id of the region of the same kind whose box overlaps that of `place` most (IoU of boxes); None without any."""
+    same = table[table.kind == place["kind"]]
+    height = same[["row", "height"]].sum(axis=1).clip(upper=place["row"] + place["height"]) - same.row.clip(
+        lower=place["row"]
+    )
+    width = same[["col", "width"]].sum(axis=1).clip(upper=place["col"] + place["width"]) - same.col.clip(
+        lower=place["col"]
+    )
+    shared = height.clip(lower=0) * width.clip(lower=0)
+    iou = shared / (same.height * same.width + place["height"] * place["width"] - shared)
+    return str(same.region[iou.idxmax()]) if len(iou) and iou.max() > 0 else None
+
+
+def items_of(table: pd.DataFrame, target: Mapping[str, Any] | None) -> tuple[list[dict[str, Any]], str | None]:
+    """What the viewer lists, in plain words, and the id to fly to. A target where nothing is wrong now is added."""
+    items = region_items(table, LISTED)
+    classes = dict(zip(table.region.astype(str), table["class"]))
+    for item in items:
+        item["label"] = one(classes[item["id"]])
+    if target is None:
+        return items, None
+    found = region_at(table, target)
+    if found is None:
+        label = f"no {one(target['class'])} any more"
+        items.append(
+            {
+                **{k: target[k] for k in ("kind", "row", "col", "height", "width")},
+                "id": GONE,
+                "n_pixels": 0,
+                "label": label,
+            }
+        )
+    elif all(item["id"] != found for item in items):  # smaller than all that are listed
+        items.append({**region_items(table[table.region.astype(str) == found])[0], "label": one(classes[found])})
+    return items, found or GONE
+
+
+def draw(scene: Scene, image: str, order: list[str]) -> ImageView | None:
+    """Everything about one image; None, having said why, where it cannot be read."""
+    _head(scene, image, order)
+    try:
+        view = scenes.of_image(scene, image)
+    except InputError as error:
+        st.error(str(error), icon=":material/broken_image:")
+        return None
+    if view.changed:
+        st.warning(
+            "The mask of this image has changed since the run was validated: the panels show the mask as it is now, "
+            "the numbers of the whole set are still those of the old one. Train again, or evaluate on the train side.",
+            icon=":material/edit:",
+        )
+    _viewer(scene, image, view)
+    return view
+
+
+def _head(scene: Scene, image: str, order: list[str]) -> None:
+    before, after = neighbours(order, image)
+    place = f"{order.index(image) + 1} of {len(order)}" if image in order else "not in this list"
+    group = scene.scores.group[scene.rows[image]]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.subheader(opened.short_name(image), anchor=False, width="content")
+        st.caption(f"{place} · {group}", width="stretch")
+        for label, icon, other, shortcut in (
+            ("Previous", ":material/chevron_left:", before, "Left"),
+            ("Next", ":material/chevron_right:", after, "Right"),
+        ):
+            st.button(
+                label,
+                icon=icon,
+                key=f"errors_{label.lower()}",
+                disabled=other is None,
+                on_click=scenes.show,
+                args=(other,),
+                shortcut=shortcut,
+            )
+
+
+@st.fragment
+def _viewer(scene: Scene, image: str, view: ImageView) -> None:
+    """A fragment: choosing a mistake draws nothing else anew."""
+    index, row = scene.indices[image], scene.rows[image]
+    items, selected = items_of(view.regions, scenes.target())
+    result = synced_viewer(
+        routes.image_url(scene.name, scene.data, index),
+        key=VIEWER,
+        labels_url=routes.labels_url(scene.name, scene.data, index),
+        probability_url=_probability_url(scene, row),
+        threshold=scene.threshold,
+        regions=items,
+        selected=selected,
+        reveal=scenes.reveal(),
+        title=image,
+    )
+    if scenes.threshold() != scene.threshold:
+        st.rerun()
+    st.caption(_told(view, result.pick, selected))
+
+
+def _probability_url(scene: Scene, row: int) -> str | None:
+    chosen = scene.predicted
+    if chosen.job:
+        return routes.result_url(chosen.job, f"{row}.png")
+    return routes.probability_url(chosen.run.id, chosen.which, row)
+
+
+def _told(view: ImageView, pick: Mapping[str, Any] | None, selected: str | None) -> str:
+    """One line on the mistake that was clicked, else on how the picture is read."""
+    chosen = pick["id"] if pick else selected
+    rows = view.regions[view.regions.region.astype(str) == str(chosen)]
+    if not len(rows):
+        if chosen == GONE:
+            return "The square marks the place: at this checkpoint and threshold nothing is wrong there any more."
+        n = len(view.regions)
+        return (
+            f"{n} {'mistake' if n == 1 else 'mistakes'} in this image. Click one in the list or in a panel: this line "
+            "says what it is, and all panels fly there."
+        )
+    row = rows.iloc[0]
+    name = row["class"]
+    sure = "" if row.probability != row.probability else f", mean probability {row.probability:.2f}"
+    return f"**{one(name).capitalize()}** ({KINDS[row.kind]}): {row.n_pixels} px{sure}. {meaning(name)}"
+
+
+def figures_line(view: ImageView) -> str:
+    c = view.counts
+    return f"IoU {number(c.iou)} · Dice {number(c.dice)} · precision {number(c.precision)} · recall {number(c.recall)}"

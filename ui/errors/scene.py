@@ -1,0 +1,167 @@
+"""What is in view: the images of one prediction, the threshold, the image chosen, and what is measured of them.
+
+Everything slow is kept until its inputs change: the predictions (stamp), the files of an image (tag), the threshold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from seglib.data.dataset import Dataset
+from seglib.errors.report import Measured, measure
+from seglib.metrics import Counts, count
+from seglib.runs import jobs, predicted
+from seglib.runs.diagnosis import case
+from seglib.runs.predicted import STORED_THRESHOLD, Predicted
+from ui import opened
+
+VIEWER = "errors_viewer"
+AT_ONCE_PIXELS = 3_000_000  # measured while the person waits, about a second; more than that is a job
+_IMAGE, _TARGET, _REVEAL, _THRESHOLD = "errors_image", "errors_target", "errors_reveal", "errors_threshold"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """name: of the data set in routes. scores: counts at 0.5, one row an image. rows: image -> its row.
+    indices: image -> its number in the data set; images that are gone from it are missing here."""
+
+    name: str
+    data: Dataset
+    predicted: Predicted
+    scores: pd.DataFrame
+    rows: dict[str, int]
+    indices: dict[str, int]
+    threshold: float
+
+    @property
+    def gone(self) -> list[str]:
+        return [image for image in self.scores.image if image not in self.indices]
+
+
+def scene(name: str, data: Dataset, chosen: Predicted) -> Scene:
+    scores = _scores(chosen.stamp, chosen)
+    all_indices = {record.image: i for i, record in enumerate(data.records) if record.mask}
+    rows = {image: number for number, image in enumerate(scores.image)}
+    indices = {image: all_indices[image] for image in rows if image in all_indices}
+    return Scene(name, data, chosen, scores, rows, indices, threshold())
+
+
+def threshold() -> float:
+    """Where the viewer's slider was let go, 0.5 until then; kept while other pages are looked at."""
+    state = st.session_state.get(VIEWER)
+    moved = state.get("threshold") if state else None
+    if moved is not None:
+        st.session_state[_THRESHOLD] = round(float(moved), 2)
+    return st.session_state.get(_THRESHOLD, STORED_THRESHOLD)
+
+
+# ---- the image in view
+
+
+def image_in_view(order: list[str], scene: Scene) -> str:
+    """The chosen image, by the URL or a click; else the first of the list."""
+    asked = st.query_params.get("image")
+    by_url = next((image for image, index in scene.indices.items() if str(index) == asked), None)
+    if _IMAGE not in st.session_state and by_url:
+        st.session_state[_IMAGE] = by_url
+    image = st.session_state.get(_IMAGE)
+    if image not in scene.indices:
+        image = st.session_state[_IMAGE] = order[0]
+    number = str(scene.indices[image])
+    if asked != number:
+        st.query_params["image"] = number
+    return image
+
+
+def show(image: str, target: dict[str, Any] | None = None) -> None:
+    """Bring an image into view, and fly to `target` (kind, class, row, col, height, width)."""
+    st.session_state[_IMAGE] = image
+    st.session_state[_TARGET] = target
+    if target is not None:
+        st.session_state[_REVEAL] = reveal() + 1
+
+
+def target() -> dict[str, Any] | None:
+    return st.session_state.get(_TARGET)
+
+
+def reveal() -> int:
+    return st.session_state.get(_REVEAL, 0)
+
+
+# ---- what is measured
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _scores(stamp: str, _predicted: Predicted) -> pd.DataFrame:
+    return _predicted.scores()
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _stored(stamp: str, _predicted: Predicted) -> Measured | None:
+    return _predicted.stored()
+
+
+@dataclass(frozen=True)
+class ImageView:
+    """Regions, budget and counts of one image at the threshold; changed: its mask is another than the counts'."""
+
+    regions: pd.DataFrame
+    budget: dict[str, int]
+    counts: Counts
+    changed: bool
+
+
+def of_image(scene: Scene, image: str) -> ImageView:
+    """Raises InputError, naming the file, where picture, mask or prediction cannot be read or do not fit."""
+    index, chosen = scene.indices[image], scene.predicted
+    return _of_image(chosen.stamp, image, opened.tag(scene.data, index), scene.threshold, scene)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _of_image(stamp: str, image: str, tag: str, threshold: float, _scene: Scene) -> ImageView:
+    row, index = _scene.rows[image], _scene.indices[image]
+    sample, q = opened.sample(_scene.data, index), _scene.predicted.q(row)
+    measured = measure([case(sample, q)], threshold)
+    at_half = count(q, sample.mask, sample.valid, STORED_THRESHOLD)
+    changed = at_half != predicted.counts(_scene.scores.iloc[[row]])[0]
+    return ImageView(measured.regions, measured.pooled(), count(q, sample.mask, sample.valid, threshold), changed)
+
+
+def of_all(scene: Scene) -> Measured | jobs.Job:
+    """Regions and budgets of all images at the threshold, or the job that makes them: done, or to be started."""
+    chosen = scene.predicted
+    if scene.threshold == STORED_THRESHOLD and (stored := _stored(chosen.stamp, chosen)) is not None:
+        return stored
+    if int(scene.scores.n_valid.sum()) <= AT_ONCE_PIXELS:
+        tags = "|".join(opened.tag(scene.data, index) for index in scene.indices.values())
+        return _at_once(chosen.stamp, tags, scene.threshold, scene)
+    job = jobs.find("errors", predicted.errors_inputs(chosen, scene.threshold, scene.data.path))
+    if (job.folder / "job.json").exists() and job.state().name == "done" and (job.result / "budgets.parquet").exists():
+        return _of_job(job.id, Predicted(chosen.run, chosen.which, chosen.split, job.result, job.result, job=job))
+    return job
+
+
+def start(scene: Scene) -> None:
+    jobs.start("errors", predicted.errors_inputs(scene.predicted, scene.threshold, scene.data.path), again=True)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Finding the wrong regions …")
+def _at_once(stamp: str, tags: str, threshold: float, _scene: Scene) -> Measured:
+    return measure(_scene.predicted.cases(_scene.data), threshold)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _of_job(identity: str, _predicted: Predicted) -> Measured:
+    return _predicted.stored()
+
+
+def scores_in_view(scene: Scene, measured: Measured | None) -> pd.DataFrame:
+    """Counts at the threshold in view; at 0.5 where those are not measured yet."""
+    if scene.threshold == STORED_THRESHOLD or measured is None:
+        return scene.scores
+    return predicted.at_threshold(scene.scores, measured)
