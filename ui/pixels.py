@@ -95,7 +95,10 @@ def label_map(sample: Sample) -> bytes:
 
 def marks(labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """(H, W) uint8 of the bits INSIDE, OUTLINE, OUTSIDE."""
-    return ((labels > 0) * INSIDE + outline(labels) * OUTLINE + (~valid) * OUTSIDE).astype(np.uint8)
+    mark = (labels > 0).view(np.uint8)  # INSIDE is 1; all in bytes, for the preview draws eight of these a slider step
+    mark |= outline(labels).view(np.uint8) * np.uint8(OUTLINE)
+    mark |= (~valid).view(np.uint8) * np.uint8(OUTSIDE)
+    return mark
 
 
 def pack(header: dict[str, Any], *blobs: bytes) -> bytes:
@@ -109,7 +112,7 @@ def pack(header: dict[str, Any], *blobs: bytes) -> bytes:
 class Original:
     """What every preview of one image shares. sample: normalised; small: the same, shrunk by `factor` for the screen.
 
-    low, high: the normalised values shown as black and as white.
+    low, high: the normalised values shown as black and as white. layers: grey and marks of `small`, as sent.
     """
 
     sample: Sample
@@ -117,6 +120,7 @@ class Original:
     factor: int
     low: float
     high: float
+    layers: tuple[bytes, bytes]
 
 
 def original(sample: Sample, normalisation: str) -> Original:
@@ -125,7 +129,9 @@ def original(sample: Sample, normalisation: str) -> Original:
     low, high = (float(v) for v in np.percentile(sample.image, (0.1, 99.9)))
     margin = 0.1 * (high - low) if high > low else 0.5
     factor = shrink_factor(sample.image.shape, MAX_WHOLE_SIDE)
-    return Original(sample, shrink(sample, factor), factor, low - margin, high + margin)
+    small, low, high = shrink(sample, factor), low - margin, high + margin
+    layers = to_bytes(small.image, low, high).tobytes(), marks(small.labels, small.valid).tobytes()
+    return Original(sample, small, factor, low, high, layers)
 
 
 def augmented(
@@ -144,11 +150,15 @@ def augmented(
         raise InputError(f"{n} samples of {height} × {width} px are too many pixels to preview; choose a smaller crop.")
     part = first.sample if crop_px else first.small
     lines = _grid_lines(part.image.shape, crop_px // 8 if crop_px else round(max(height, width) / 16)) if grid else None
-    straight = None if crop_px else lines  # of a whole wide field the grid of its crops would be too fine
-    blobs = _layers(first, first.small.image, first.small.labels, first.small.valid, straight)
+    blobs = list(first.layers)
+    if grid and not crop_px:  # on a whole wide field the grid of its crops would be too fine
+        blobs[1] = (np.frombuffer(blobs[1], np.uint8) | _grid_marks(lines).ravel()).tobytes()
     for epoch in range(n):
         drawn = _drawn(first, recipe, generator(seed, epoch, index), crop_px, lines)
-        blobs += _layers(first, drawn.image, drawn.labels, drawn.valid, drawn.weights)
+        mark = marks(drawn.labels, drawn.valid)
+        if grid:
+            mark |= _grid_marks(drawn.weights)
+        blobs += [to_bytes(drawn.image, first.low, first.high).tobytes(), mark.tobytes()]
     header = {
         "n": n,
         "original": list(first.small.image.shape),
@@ -173,13 +183,8 @@ def _drawn(
     return apply(draw, first.small.image, first.small.labels, first.small.valid, weights=lines)
 
 
-def _layers(
-    first: Original, image: np.ndarray, labels: np.ndarray, valid: np.ndarray, lines: np.ndarray | None
-) -> list[bytes]:
-    mark = marks(labels, valid)
-    if lines is not None:
-        mark |= (lines > 0.5) * np.uint8(GRID)
-    return [to_bytes(image, first.low, first.high).tobytes(), mark.tobytes()]
+def _grid_marks(lines: np.ndarray) -> np.ndarray:
+    return (lines > 0.5).view(np.uint8) * np.uint8(GRID)
 
 
 @lru_cache(maxsize=4)
