@@ -37,7 +37,7 @@ def loss_curve(events: Sequence[Mapping[str, Any]], log: bool = False, rate: boo
     steps = thinned([e for e in events if e.get("kind") == "step" and e.get("loss") is not None])
     loss = [[e["step"], e["loss"]] for e in steps if not log or e["loss"] > 0]
     smooth = [[step, value] for (step, _), value in zip(loss, running_mean([y for _, y in loss]))]
-    option = _curves("Step", [_axis("Loss", log=log)])
+    option = _curves("Step", [_axis("Loss", log=log) | (_halvings([y for _, y in loss]) if log else {})])
     option["series"] = [
         _line("Loss", loss, SPLIT_COLOURS["train"], width=1, opacity=0.35),
         _line("Running mean", smooth, SPLIT_COLOURS["train"], width=2.5),
@@ -185,6 +185,14 @@ def _curves(x_name: str, y_axes: list[dict[str, Any]]) -> dict[str, Any]:
 def _axis(name: str, log: bool = False, low: float | None = None) -> dict[str, Any]:
     axis = {"type": "log" if log else "value", "name": name, "nameLocation": "end", "scale": True}
     return axis if low is None else {**axis, "min": round(float(low), 3), "max": 1}
+
+
+def _halvings(values: Sequence[float]) -> dict[str, Any]:
+    """A logarithmic axis whose lines lie a factor of two apart, just around the positive `values`."""
+    if not values:
+        return {"logBase": 2}
+    low, high = (float(np.log2(v)) for v in (min(values), max(values)))
+    return {"logBase": 2, "min": 2.0 ** np.floor(low), "max": 2.0 ** max(np.ceil(high), np.floor(low) + 1)}
 
 
 def _line(

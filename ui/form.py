@@ -121,7 +121,7 @@ def draw_basic(model_names: Iterable[str]) -> None:
 
 
 def _grid(columns: int = 3):
-    return st.grid(columns, min_column_width=150, gap=("small", "small"), vertical_alignment="bottom")
+    return st.grid(columns, min_column_width=120, gap=("small", "small"), vertical_alignment="bottom")
 
 
 def draw_limits() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -53,13 +54,18 @@ def events_of(run: Run) -> list[dict[str, Any]]:
 def draw(run: Run, data: Dataset | None) -> None:
     """The whole view; while the trainer lives it draws itself again and again, and nothing else on the page."""
     live = run.state().live
-    st.fragment(run_every=REFRESH_S if live else None, key=f"live_{run.id}")(_draw)(run, data, live)
+    st.fragment(run_every=REFRESH_S if live else None, key=f"live_{run.id}")(_draw)(run, data, _news(run))
 
 
-def _draw(run: Run, data: Dataset | None, was_live: bool) -> None:
-    standing = progress.of_run(run)
-    if was_live and not standing.live:
-        st.rerun(scope="app")  # it ended: the list and the sidebar want the result too
+def _news(run: Run) -> tuple[str, int | None]:
+    """What the rest of the page shows too: the list of runs, the sidebar."""
+    return run.state().name, run.progress().last_validation_step
+
+
+def _draw(run: Run, data: Dataset | None, before: tuple[str, int | None]) -> None:
+    if _news(run) != before:
+        st.rerun(scope="app")
+    standing = _timed(run, progress.of_run(run))
     with st.container(border=True):
         _head(run, standing)
         _figures(run, standing)
@@ -91,13 +97,21 @@ def _head(run: Run, standing: progress.Standing) -> None:
         st.error(message, icon=":material/error:")
 
 
+def _timed(run: Run, standing: progress.Standing) -> progress.Standing:
+    """Until the number of steps is fixed, the share of the minutes that is over."""
+    minutes = limits_of(run).get("minutes")
+    if standing.fraction is not None or not minutes:
+        return standing
+    elapsed_s = run.progress().elapsed_s
+    fraction = min(1.0, elapsed_s / (minutes * 60))
+    return replace(standing, fraction=fraction, seconds_left=max(0.0, minutes * 60 - elapsed_s))
+
+
 def _line(standing: progress.Standing) -> str:
     if standing.state == "starting":
         return "Starting: loading torch and the images …"
     if standing.state == "stopping":
         return "Stopping: finishing the step, saving …"
-    if standing.fraction is None:
-        return f"{standing.text} · timing the first steps, then the number of steps is fixed"
     return progress.line(standing)
 
 
@@ -217,7 +231,7 @@ def _curves(run: Run, events: list[dict[str, Any]], standing: progress.Standing)
         return
     halves = st.grid(2, min_column_width=340, gap="small")
     with halves.cell(), st.container(border=True):
-        st.markdown("**Loss**", help=explain("loss") + " The axis is logarithmic.")
+        st.markdown("**Loss**", help=explain("loss") + " Each line of the grid halves it.")
         st.echarts_chart(charts.loss_curve(events, log=True, rate=False), height=300, key=f"loss_{run.id}", alt="Loss")
     with halves.cell(), st.container(border=True):
         st.markdown(
@@ -283,9 +297,9 @@ def _scores(folder: str, step: int) -> list[tuple[str, float | None]]:
 
 
 def _folded(run: Run, events: list[dict[str, Any]]) -> None:
-    with st.expander("Learning rate", icon=":material/trending_down:", key=f"fold_rate_{run.id}"):
+    with st.expander("Learning rate", icon=":material/trending_down:", key=f"fold_rate_{run.id}", type="compact"):
         st.echarts_chart(charts.rate_curve(events), height=220, key=f"rate_{run.id}", alt="Learning rate")
-    with st.expander("Log", icon=":material/article:", key=f"fold_log_{run.id}"):
+    with st.expander("Log", icon=":material/article:", key=f"fold_log_{run.id}", type="compact"):
         st.code(run.log_tail() or "The log is empty.", language=None, height=280)
         notes = [event["text"] for event in events if event.get("kind") == "note" and event.get("text")]
         for note in notes[-5:]:

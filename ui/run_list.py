@@ -48,7 +48,7 @@ def draw(runs: list[Run], current: Run | None) -> Run | None:
         st.subheader("Runs", anchor=False, width="stretch")
         everywhere = st.toggle("All data sets", key="train_everywhere", help="Also runs trained on other data.")
         _bin_popover()
-    shown = state.all_runs() if everywhere else runs
+    shown = sorted(state.all_runs() if everywhere else runs, key=lambda run: not run.state().live)  # live ones first
     if not shown:
         st.info("No run on this data set yet. Set one up above and press **Start training**.", icon=":material/info:")
         return None
@@ -59,6 +59,7 @@ def draw(runs: list[Run], current: Run | None) -> Run | None:
         on_select="rerun",
         selection_mode="single-row",
         column_config={
+            "Run": st.column_config.TextColumn(width="medium"),
             "Best val IoU": st.column_config.TextColumn(help="Pooled: pixels summed over all val images first."),
             "Minutes": st.column_config.NumberColumn(help="Training and validation.", format="%.1f"),
             "Note": st.column_config.TextColumn(width="medium"),

@@ -57,7 +57,7 @@ class Estimate:
         if self.source == MEASURED:
             return f"From the speed of run {self.run}: the same network and batch on this machine."
         if self.source == SCALED:
-            return f"From the speed of run {self.run} on this machine, scaled by the network's multiply-adds."
+            return f"From the speed of run {self.run} on this machine, scaled to this network's multiply-adds."
         return "A rough guess, right within a factor of three: no run has been timed on this machine yet."
 
 
@@ -105,7 +105,10 @@ def seconds_per_step(config: Config, runs: Sequence[Run]) -> tuple[float, str, s
     same = other.model == config.model and other.training.batch_size == config.training.batch_size
     ratio = wanted / step_arithmetic(other)
     source = MEASURED if same and other.data.crop_px == config.data.crop_px else SCALED
-    return seconds * ratio, source, run.name
+    if source == SCALED:  # reading and augmenting do not grow with the network
+        samples_s = min(PER_SAMPLE_S * other.training.batch_size, seconds / 2)
+        seconds = (seconds - samples_s) * ratio + samples_s * config.training.batch_size / other.training.batch_size
+    return seconds, source, run.name
 
 
 def step_arithmetic(config: Config) -> float:
