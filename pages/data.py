@@ -320,7 +320,7 @@ def _by_split(table, column: str) -> dict:
 def _chart(title: str, text: str, figure, key: str) -> None:
     st.markdown(f"**{title}**", help=text)
     if figure.data:
-        st.plotly_chart(figure, key=f"statistics_{key}", config=PLAIN)
+        st.plotly_chart(picture.legible(figure), key=f"statistics_{key}", config=PLAIN)
     else:
         st.caption("Nothing to show: no picture has a mask with whole cells.")
 

@@ -101,7 +101,7 @@ def _facts(data: Dataset, index: int, facts: dict, table: pd.DataFrame, found: S
     st.markdown("\n".join(f"- {line}" for line in lines))
     for finding in found.report.findings if found else ():
         if finding.files and index in pictures_of(finding, data):
-            st.caption(f":material/flag: {finding.explanation}")
+            st.caption(f":material/flag: Among these: {finding.explanation}")
 
 
 def _grey(found: Survey | None, counts: list[int], edges: list[float]) -> go.Figure:
@@ -127,4 +127,15 @@ def _diameters(data: Dataset, index: int, table: pd.DataFrame, found: Survey | N
 def _highlighted(figure: go.Figure) -> go.Figure:
     figure.update_traces(line={"color": _COLOUR, "width": 2.5}, selector={"name": THIS})
     figure.update_layout(height=250)
+    return legible(figure)
+
+
+def legible(figure: go.Figure) -> go.Figure:
+    """Cut off a lone bar that would flatten all others, and say so: the black round an eyepiece is such a one."""
+    heights = [np.asarray(trace.y, float)[1:-1:2] for trace in figure.data]
+    tallest, usual = max((h.max() for h in heights), default=0), max((np.sort(h)[-4] for h in heights), default=0)
+    if usual > 0 and tallest > 4 * usual:
+        figure.update_yaxes(range=[0, 1.4 * usual])
+        text = f"one bar goes up to {tallest:.2g}"
+        figure.add_annotation(text=text, x=0.02, y=0.98, xref="paper", yref="paper", showarrow=False, xanchor="left")
     return figure

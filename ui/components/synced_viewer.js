@@ -305,7 +305,7 @@ function panels(v) {
   grid.style.setProperty("--columns", names.length);
   grid.style.setProperty("--columns-narrow", Math.min(names.length, 2));
   const both = names.includes("errors");
-  root.querySelector(".filters").hidden = !both;
+  root.querySelector(".filters").hidden = root.querySelector(".mistakes").hidden = !both;
   root.querySelector(".threshold-field").hidden = !v.data.probability;
   root.querySelector(".styles").hidden = names.length === 1;
   root.querySelector(".larger").hidden = names.length < 3;
