@@ -16,6 +16,7 @@ FIRST = "gentle"
 FOR_TRAINING = "recipe_for_training"  # the Train page starts from the recipe of this name
 _LOADED, _VALUES, _VERSION, _HEARD = "recipe_loaded", "recipe_values", "recipe_version", "recipe_heard"
 _PICK, _NAME, _OVERWRITE = "recipe_pick", "recipe_name", "recipe_overwrite"
+_SAVING, _PROBLEM = "recipe_saving", "recipe_problem"  # the dialog is open: "save" or "train"; a line to show once
 
 
 def in_hand() -> dict[str, Any]:
@@ -65,7 +66,7 @@ def draw() -> None:
             help=f"Put the sliders back to {loaded}.",
         )
         if st.button("Save as", icon=":material/save:", key="recipe_save", disabled=not different):
-            _save_dialog()
+            _open("save")
         if different:
             st.badge("changed", color="orange", icon=":material/edit:", help=f"Not yet saved; it began as {loaded}.")
         st.space("stretch")
@@ -77,8 +78,10 @@ def draw() -> None:
             help="Opens the Train page with it; a changed recipe is saved first.",
         ):
             _train(different)
-    if problem := st.session_state.pop("recipe_problem", None):
+    if problem := st.session_state.pop(_PROBLEM, None):
         st.error(problem)
+    if st.session_state.get(_SAVING):
+        _save_dialog()
 
 
 def _titled(name: str) -> str:
@@ -95,24 +98,32 @@ def _picked() -> None:
     try:
         _put(name, plain(load_recipe(name)))
     except InputError as error:
-        st.session_state["recipe_problem"] = str(error)
+        st.session_state[_PROBLEM] = str(error)
 
 
 def _train(different: bool) -> None:
     if different:
-        _save_dialog(then_train=True)
+        _open("train")
     else:
         st.session_state[FOR_TRAINING] = st.session_state[_LOADED]
         navigation.go("train")
 
 
-@st.dialog("Save this recipe", icon=":material/save:")
-def _save_dialog(then_train: bool = False) -> None:
+def _open(purpose: str) -> None:
+    st.session_state.update({_SAVING: purpose, _NAME: _proposal(), _OVERWRITE: False})
+
+
+def _close() -> None:
+    st.session_state[_SAVING] = None
+
+
+@st.dialog("Save this recipe", icon=":material/save:", on_dismiss=_close)
+def _save_dialog() -> None:
     st.caption("A recipe is a small JSON file in `recipes/`; Train and the command line know it by this name.")
-    name = st.text_input("Name", key=_NAME, placeholder=_proposal(), max_chars=64).strip() or _proposal()
+    name = st.text_input("Name", key=_NAME, max_chars=64).strip()
     taken = name in list_recipes() and name not in SHIPPED
     sure = taken and st.checkbox(f"Overwrite **{name}**, which exists already", key=_OVERWRITE)
-    label = "Save and train" if then_train else "Save"
+    label = "Save" if st.session_state[_SAVING] == "save" else "Save and train"
     if not st.button(label, type="primary", key="recipe_confirm", disabled=taken and not sure):
         return
     try:
@@ -121,6 +132,8 @@ def _save_dialog(then_train: bool = False) -> None:
         st.error(str(error))
         return
     st.session_state[_LOADED] = name
+    then_train = st.session_state[_SAVING] == "train"
+    _close()
     if then_train:
         _train(different=False)
     st.rerun()
