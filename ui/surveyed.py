@@ -23,7 +23,7 @@ AT_ONCE = 1500  # pictures that are looked at without asking
 
 def of(entry: Entry, data: Dataset) -> Survey | None:
     """The survey of this data set; None while it is made, with a line that shows how far it is."""
-    inputs = _inputs(entry, _stamp(data, opened.tag(data, 0), len(data.records)))
+    inputs = inputs_of(entry, data)
     if not _ready(inputs, len(data.records)):
         return None
     job = jobs.find("survey", inputs)
@@ -33,6 +33,11 @@ def of(entry: Entry, data: Dataset) -> Survey | None:
         st.error(str(error), icon=":material/error:")
         _again(inputs, "Look again")
         return None
+
+
+def inputs_of(entry: Entry, data: Dataset) -> dict[str, Any]:
+    """The inputs of the job: they change when a picture, a mask or the split does."""
+    return _inputs(entry, _stamp(data, opened.tag(data, 0), len(data.records)))
 
 
 def findings_of_broken(entry: Entry) -> Report | None:
