@@ -14,14 +14,15 @@ SECTIONS = ["Where the IoU goes", "What comes back", "Look-alikes"]
 
 
 def main() -> None:
-    st.title("Errors")
+    head = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    head.title("Errors", width="stretch")
     data = lost.data_or_stop()
     run = state.current_run()
     if run is None:
         lost.without_run()
         return
     try:
-        chosen = source.choose(run, data)
+        chosen = source.choose(run, data, head)
         if chosen is not None:
             _page(run, scene.scene(state.dataset_name(), data, chosen))
     except InputError as error:
@@ -36,7 +37,8 @@ def _page(run: Run, view: scene.Scene) -> None:
     known = measured if isinstance(measured, Measured) else None
     scores = scene.scores_in_view(view, known)
     at = view.threshold if known or view.threshold == predicted.STORED_THRESHOLD else predicted.STORED_THRESHOLD
-    headline.draw(view.predicted.split, headline.figures(scores), _other_split(run, view.predicted), at)
+    own, other = headline.figures(scores), _other_split(run, view.predicted)
+    headline.draw(view.predicted.split, own, other, at, view.data.counts())
     if view.gone:
         st.warning(
             f"{len(view.gone)} images are not in the data set any more, such as {view.gone[0]}.",

@@ -27,6 +27,7 @@ from ui import opened, pixels, routes
 
 FP, FN, TRUTH = (0, 159, 230), (233, 180, 86), (115, 158, 0)  # orange, sky blue, green as BGR: as in the viewer
 OPACITY = 0.62
+Box = tuple[int, int, int, int]  # row, col, height, width
 AROUND = 2.2  # a crop is so many times as large as what it shows …
 LEAST_PX = 40  # … and at least this large: what stands around says what it is
 
@@ -52,7 +53,7 @@ def crop_url(
     return f"/seg/crop/{quote(name, safe='')}/{index}/{number}?{urlencode({**query, 'overlay': int(overlay)})}"
 
 
-def window(box: tuple[int, int, int, int], shape: tuple[int, int]) -> tuple[slice, slice]:
+def window(box: Box, shape: tuple[int, int]) -> tuple[slice, slice]:
     """A square around the box (row, col, height, width) with room about it, moved and cut to lie in the image."""
     row, col, height, width = box
     side = max(LEAST_PX, round(AROUND * max(height, width)))
@@ -63,8 +64,15 @@ def window(box: tuple[int, int, int, int], shape: tuple[int, int]) -> tuple[slic
     return slices[0], slices[1]
 
 
-def drawn(sample: Sample, q: np.ndarray | None, cut: tuple[slice, slice], size_px: int, threshold: float) -> bytes:
-    """PNG, the longer side `size_px`, of the window `cut`; with q the outline of the truth and the wrong pixels."""
+def drawn(
+    sample: Sample,
+    q: np.ndarray | None,
+    cut: tuple[slice, slice],
+    size_px: int,
+    threshold: float,
+    box: Box | None = None,
+) -> bytes:
+    """PNG, the longer side `size_px`, of the window `cut`; with q the truth's outline, the wrong pixels and the box."""
     gray = pixels.shown(sample.image)[cut]
     scale = size_px / max(gray.shape)
     small = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
@@ -82,7 +90,18 @@ def drawn(sample: Sample, q: np.ndarray | None, cut: tuple[slice, slice], size_p
     labels = cv2.resize(sample.labels[cut].astype(np.float32), small, interpolation=cv2.INTER_NEAREST)
     if scale >= 1:  # shrunk, outlines would hide what they surround
         colour[pixels.outline(labels)] = TRUTH
+    if box is not None:
+        _frame(colour, box, cut, scale)
     return pixels.png(colour)
+
+
+def _frame(colour: np.ndarray, box: Box, cut: tuple[slice, slice], scale: float) -> None:
+    """A white frame with a dark rim around the box: of several mistakes in a crop, this is the one meant."""
+    row, col, height, width = box
+    top, left = (round((start - part.start) * scale) for start, part in zip((row, col), cut))
+    bottom, right = round((row + height - cut[0].start) * scale), round((col + width - cut[1].start) * scale)
+    for room, value, thickness in ((3, (20, 20, 20), 3), (3, (255, 255, 255), 1)):
+        cv2.rectangle(colour, (left - room, top - room), (right + room, bottom + room), value, thickness)
 
 
 @routes.answering
@@ -96,7 +115,7 @@ def crop(request: Request) -> tuple[bytes, str]:
     if q is not None and q.shape != sample.labels.shape:
         raise InputError(f"{sample.name}: the prediction has another size than the image; evaluate the run again.")
     height, width = sample.labels.shape
-    cut = (slice(None), slice(None))
+    cut, box = (slice(0, height), slice(0, width)), None
     if "row" in request.query_params:
         box = (
             routes._whole(request, "row", 0, 0, height - 1),
@@ -105,7 +124,7 @@ def crop(request: Request) -> tuple[bytes, str]:
             routes._whole(request, "width", 1, 1, width),
         )
         cut = window(box, (height, width))
-    return drawn(sample, q, cut, size, threshold), "image/png"
+    return drawn(sample, q, cut, size, threshold, box), "image/png"
 
 
 def _probabilities(request: Request) -> np.ndarray:

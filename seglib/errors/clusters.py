@@ -117,8 +117,8 @@ def _row(part: pd.DataFrame, away: np.ndarray, total: int) -> dict:
 
 
 def _name(part: pd.DataFrame) -> str:
-    """Words for a group: its class, what it touches, its shape and brightness. A person may type a better one."""
-    words = [part.groupby("class").n_pixels.sum().idxmax().replace("_", " ")]
+    """Words for a group: its most frequent class, what it touches, shape and brightness. A person may type a better one."""
+    words = [part["class"].value_counts(sort=False).sort_index().idxmax().replace("_", " ")]
     if part.kind.iloc[0] == "fp":
         touching = part.n_cells.median()
         words.append("free-standing" if touching == 0 else "beside a cell" if touching < 2 else "between cells")

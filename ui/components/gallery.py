@@ -21,14 +21,15 @@ def gallery(
     selected: str | int | None = None,
     strip: bool = False,
     noun: tuple[str, str] = ("image", "images"),
-    toggle: str = "Mask outlines",
+    toggle: str | None = "Mask outlines",
 ):
     """Draw the grid, or one row that scrolls sideways (`strip`).
 
     items: mappings with `id`, `thumb` (address without outlines), `outlined` (address with, or None: no mask),
     `caption`, and optionally `badge` (train, val, unlabelled, unused: coloured; or any text), `note` (small text under
     the caption) and `aspect` (width / height; 1 if missing).
-    noun: what an item is, one and many. toggle: what the tick box that swaps `thumb` for `outlined` says.
+    noun: what an item is, one and many. toggle: what the tick box that swaps `thumb` for `outlined` says;
+    None: no such line, `outlines` decides.
     The result has `pick`: the id of the item that was clicked, for one run.
     """
     data = {

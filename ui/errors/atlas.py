@@ -14,11 +14,11 @@ from seglib.runs.store import Run
 from ui import state
 from ui.errors.budget import region_gallery
 from ui.errors.scene import Scene
-from ui.errors.words import KINDS, one, suggested
+from ui.errors.words import KINDS, suggested
 
 MIN_PIXELS = 4  # smaller crumbs come and go with every step
 CHECKPOINTS = 10
-SHOWN = 36
+SHOWN = 35
 
 
 def tables_of_run(run: Run, which: str, most: int = CHECKPOINTS) -> list[tuple[str, pd.DataFrame]]:
@@ -131,23 +131,25 @@ def look_alikes(scene: Scene, measured: Measured) -> None:
         "Mistakes of all images grouped by size, shape, contrast, what they touch and how sure the network was; the "
         f"names are suggestions. Share: of all wrong pixels, at threshold {scene.threshold:.2f}."
     )
-    regions = measured.regions.set_index(["image", "region"])["class"]
-    for row in found.itertuples():
+    marked = st.checkbox("Mark the mistakes", value=True, key="errors_clusters_marked")
+    regions = measured.regions.set_index(["image", "region"])
+    for row in found.to_dict("records"):
         with st.container(border=True):
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.markdown(f"**{suggested(row.name)}**", width="content")
-                st.badge(KINDS[row.kind], color="orange" if row.kind == "fp" else "blue")
-                plural = "image" if row.n_images == 1 else "images"
-                st.caption(
-                    f"{row.count} in {row.n_images} {plural} · {row.share:.0%} of the wrong pixels", width="stretch"
-                )
-            examples = pd.DataFrame(row.examples)
-            examples["kind"] = row.kind
-            examples["class"] = [regions.get((e.image, e.region), "other") for e in examples.itertuples()]
-            examples["n_pixels"] = row.mean_pixels
-            sizes = measured.regions.set_index(["image", "region"]).n_pixels
-            notes = [f"{sizes[e.image, e.region]} px · {one(e[-2])}" for e in examples.itertuples(index=False)]
-            region_gallery(scene, examples, key=f"errors_cluster_{row.cluster}", notes=notes, size_px=104, strip=True)
+            _cluster_head(row)
+            examples = regions.loc[[(e["image"], e["region"]) for e in row["examples"]]].reset_index()
+            notes = [f"{n_pixels} px" for n_pixels in examples.n_pixels]
+            key = f"errors_cluster_{row['cluster']}"
+            region_gallery(scene, examples, key=key, marked=marked, notes=notes, size_px=136, strip=True)
+
+
+def _cluster_head(row: dict) -> None:
+    images = "image" if row["n_images"] == 1 else "images"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{suggested(row['name'])}**", width="content")
+        st.badge(KINDS[row["kind"]], color="orange" if row["kind"] == "fp" else "blue")
+        st.caption(
+            f"{row['count']} in {row['n_images']} {images} · {row['share']:.0%} of the wrong pixels", width="stretch"
+        )
 
 
 @st.cache_resource(max_entries=8, show_spinner="Grouping mistakes that look alike …")

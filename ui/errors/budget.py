@@ -168,18 +168,22 @@ def region_gallery(
     regions: pd.DataFrame,
     *,
     key: str,
+    marked: bool | None = None,
     notes: list[str] | None = None,
     size_px: int = 104,
     strip: bool = False,
 ) -> None:
-    """Crops of regions (image, kind, class, row, col, height, width, n_pixels); clicking one opens it in the viewer."""
+    """Crops of regions (image, kind, class, row, col, height, width, n_pixels); clicking one opens it in the viewer.
+
+    marked: whether mistakes are drawn in; None leaves that to a tick box of the gallery.
+    """
     rows = [row for row in regions.to_dict("records") if row["image"] in scene.indices]
     items = [_item(scene, row, number) for number, row in enumerate(rows)]
     for item, note in zip(items, notes or []):
         item["note"] = note
-    picked = gallery(
-        items, key=key, size_px=size_px, noun=("mistake", "mistakes"), toggle="Mark the mistakes", strip=strip
-    ).pick
+    toggle, outlines = ("Mark the mistakes", True) if marked is None else (None, marked)
+    noun = ("mistake", "mistakes")
+    picked = gallery(items, key=key, size_px=size_px, noun=noun, toggle=toggle, outlines=outlines, strip=strip).pick
     if picked is not None:
         row = rows[int(picked)]
         scenes.show(row["image"], {name: row[name] for name in ("kind", "class", "row", "col", "height", "width")})

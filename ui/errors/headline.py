@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -41,22 +42,30 @@ def figures(scores: pd.DataFrame) -> Figures:
     return Figures(total.iou, mean_iou, total.dice, total.precision, total.recall, len(each), n_undefined)
 
 
-def draw(split: str, own: Figures, other: Figures | None, threshold: float) -> None:
-    """Five numbers of `split`, those of the other split small below them."""
+def draw(split: str, own: Figures, other: Figures | None, threshold: float, sizes: Mapping[str, int]) -> None:
+    """Five numbers of `split`, those of the other split small below them. sizes: images of each split."""
     beside = {"val": "train", "train": "val"}[split]
     grid = st.grid(len(METRICS), min_column_width=130, gap="small")
     for key, (label, about) in METRICS.items():
         with grid.cell():
             text = f"{beside} {number(getattr(other, key))}" if other else None
             st.metric(label, number(getattr(own, key)), text, delta_color="off", delta_arrow="off", help=about)
-    st.caption(_averaging(split, own, other, threshold))
+    st.caption(averaging(split, own, other, threshold, sizes))
 
 
-def _averaging(split: str, own: Figures, other: Figures | None, threshold: float) -> str:
-    plural = "image" if own.n_images == 1 else "images"
-    left_out = f"{own.n_undefined} without cell and prediction left out" if own.n_undefined else "none left out"
-    text = f"**{split}**: {own.n_images} {plural}, {left_out} of the mean; threshold {threshold:.2f}."
+def averaging(split: str, own: Figures, other: Figures | None, threshold: float, sizes: Mapping[str, int]) -> str:
+    """Which images the numbers are of, how many have no IoU, and at which threshold."""
+    left_out = f"{own.n_undefined} with neither cell nor prediction left out" if own.n_undefined else "none left out"
+    text = (
+        f"**{split}**: {_of(own.n_images, sizes.get(split, 0))}, {left_out} of the mean, at threshold {threshold:.2f}."
+    )
     if other:
         beside = {"val": "train", "train": "val"}[split]
-        text += f" Small: **{beside}**, {other.n_images} images, threshold 0.50."
+        text += f" Small: **{beside}**, {_of(other.n_images, sizes.get(beside, 0))}, at threshold 0.50."
     return text
+
+
+def _of(n_images: int, n_all: int) -> str:
+    """`all 20 images`, or `8 of 20 images`: a validation scores only as many train images as there are val images."""
+    plural = "image" if max(n_images, n_all) == 1 else "images"
+    return f"all {n_images} {plural}" if n_images >= n_all else f"{n_images} of {n_all} {plural}"

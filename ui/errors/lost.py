@@ -56,7 +56,7 @@ def numbers_only(run: Run) -> None:
         return
     train = predicted.train_scores(run, "best")
     st.caption(f"What the run **{run.name}** has kept of its validation:")
-    headline.draw("val", headline.figures(scores), None if train is None else headline.figures(train), 0.5)
+    headline.draw("val", headline.figures(scores), None if train is None else headline.figures(train), 0.5, {})
     table = listed(scores, "Worst IoU first")[["image", "group", "iou", "fp", "fn"]]
     st.dataframe(
         table,

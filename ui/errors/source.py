@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from seglib.data.dataset import Dataset
 from seglib.exceptions import InputError
@@ -15,11 +16,11 @@ from ui.glossary import explain
 _START = "errors_start_job"
 
 
-def choose(run: Run, data: Dataset) -> Predicted | None:
-    """The two switches, and what they stand for; None when there is nothing to look at (yet), which has been said."""
+def choose(run: Run, data: Dataset, head: DeltaGenerator) -> Predicted | None:
+    """The two switches, in `head`, and what they stand for; None when there is nothing to see (yet), which was said."""
     own = _validated(run, "best")
     splits = ["val", "train"] if own is not None else ["train"]
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="errors_source"):
+    with head:
         split = _switch("Images", splits, "errors_split", explain(splits[0]))
         which = _switch("Checkpoint", ["best", "last"], "errors_which", explain("checkpoint"))
     if own is None:
