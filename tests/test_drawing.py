@@ -35,7 +35,7 @@ def test_boxes_lie_inside_and_not_over_each_other(depth):
     height = float(svg.get("viewBox").split()[3])
     places = [[float(r.get(k)) for k in ("x", "y", "width", "height")] for r in svg.iter(f"{SVG}rect")]
     for x, y, w, h in places:
-        assert 0 <= x and x + w <= WIDTH and 0 <= y and y + h <= height
+        assert x >= 0 and x + w <= WIDTH and y >= 0 and y + h <= height
     for i, (x, y, w, h) in enumerate(places):
         for x2, y2, w2, h2 in places[i + 1 :]:
             assert x + w <= x2 or x2 + w2 <= x or y + h <= y2 or y2 + h2 <= y

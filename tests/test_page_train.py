@@ -1,0 +1,244 @@
+"""The Train page under AppTest: the form, what it refuses, a real training, runs renamed, binned and resumed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import make_disc_data
+from streamlit.testing.v1 import AppTest
+from tiny_run import finished_run, tiny_config, wait_until
+
+from seglib.models import listing
+from seglib.runs import bin as runs_bin
+from seglib.runs import launcher, record
+from seglib.runs.events import EventFile
+from seglib.runs.files import write_json
+from seglib.runs.store import Run, list_runs
+from seglib.settings import plain
+from seglib.training.config import resolve
+from ui import form, registry, run_list
+
+SHELL = Path(__file__).resolve().parents[1] / "ui" / "shell.py"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """Discs as the only data set besides a demo that is never opened; runs in a place of their own."""
+    monkeypatch.setenv("SEGLIB_DATASETS", str(tmp_path / "datasets.json"))
+    monkeypatch.setenv("SEGLIB_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    monkeypatch.setenv("SEGLIB_CACHE", str(tmp_path / "cache"))
+    make_disc_data(tmp_path / "discs")
+    monkeypatch.setenv("SEGLIB_DEMO", str(tmp_path / "discs"))
+    registry.add(tmp_path / "discs")
+    return tmp_path
+
+
+def page(data: str = "demo", **query: str) -> AppTest:
+    at = AppTest.from_file(str(SHELL), default_timeout=60)
+    for key, value in {"data": data, **query}.items():
+        at.query_params[key] = value
+    return at.switch_page("../pages/train.py").run()
+
+
+def setting(at: AppTest, path: str):
+    return at.get_by_key(f"train_set_{path}")
+
+
+def texts(at: AppTest) -> str:
+    return " ".join(e.value for kind in (at.error, at.warning, at.info, at.caption, at.markdown) for e in kind)
+
+
+def command(at: AppTest) -> str:
+    return next(code.value for code in at.code if code.value.startswith("python -m seglib"))
+
+
+def test_every_setting_that_matters_has_its_widget(home):
+    at = page()
+    assert not at.exception and not at.error
+    widgets = [w for kind in (at.selectbox, at.number_input, at.toggle, at.text_area) for w in kind]
+    shown = {w.key.removeprefix("train_set_") for w in widgets if w.key.startswith("train_set_")}
+    budget = {f"training.{key}" for key in ("minutes", "steps", "epochs")}
+    wanted = {s.path for s in form.all_specs() if form.concerns(s, form_values(at))} - {"data.fold"} | budget
+    assert shown == wanted
+    assert "loss.bce_weight" in shown and "loss.gamma" not in shown and "model.extra" not in shown
+    setting(at, "loss.name").select("focal").run()
+    assert setting(at, "loss.gamma").value == 2.0
+    depth = setting(at, "model.depth")
+    assert (depth.min, depth.max, depth.label) == (0, 8, "Depth") and "downscalings" in depth.help
+    assert setting(at, "training.minutes").label == "Minutes"
+
+
+def form_values(at: AppTest) -> dict:
+    return at.session_state[form.VALUES]
+
+
+def test_a_preset_fills_the_form_and_an_edit_reaches_drawing_and_command(home):
+    at = page()
+    at.get_by_key("train_preset").set_value("exercise").run()
+    assert not at.exception
+    wanted = plain(resolve("exercise"))
+    assert setting(at, "model.depth").value == wanted["model"]["depth"] == 5
+    assert setting(at, "training.minutes").value is None and setting(at, "training.epochs").value == 20
+    assert at.selectbox(key="train_recipe_name").value == "exercise"
+    before = texts(at)
+    setting(at, "model.depth").set_value(2).run()
+    assert "--preset exercise" in command(at) and "model.depth=2" in command(at)
+    assert "**44 px**" in texts(at) and "**44 px**" not in before
+    at.get_by_key("train_preset").set_value("quick").run()
+    assert setting(at, "model.depth").value == plain(resolve("quick"))["model"]["depth"]
+
+
+def test_the_form_is_kept_while_another_page_is_looked_at(home):
+    at = page()
+    setting(at, "model.channels").set_value(3).run()
+    at.switch_page("../pages/home.py").run()
+    at.switch_page("../pages/train.py").run()
+    assert setting(at, "model.channels").value == 3
+
+
+def test_expected_time_is_said_and_called_a_guess_where_it_is_one(home):
+    at = page()
+    assert "**6 min**" in texts(at) and "A rough guess" in texts(at)
+    setting(at, "training.minutes").set_value(None).run()
+    assert "no end of training" in texts(at) and at.button(key="train_start").disabled
+    setting(at, "training.steps").set_value(50).run()
+    assert "**about" in texts(at) and "50 steps" in texts(at) and not at.button(key="train_start").disabled
+
+
+def test_what_cannot_be_started_says_why(home):
+    at = page()
+    setting(at, "model.kernel_size").set_value(4).run()
+    assert at.button(key="train_start").disabled and "must be odd" in at.error[0].value
+    setting(at, "model.kernel_size").set_value(3).run()
+    setting(at, "model.name").select("DilatedUNet").run()
+    setting(at, "model.extra").set_value("{nonsense").run()
+    assert at.button(key="train_start").disabled and "model.extra is not understood" in texts(at)
+    setting(at, "model.extra").set_value('{"dilations": [1, 3]}').run()
+    assert not at.error and '"dilations": [1, 3]' in command(at)
+
+
+def test_no_train_image_disables_the_start(home):
+    folder = make_disc_data(home / "valonly")
+    table = folder / "dataset.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace(",train", ",val"), encoding="utf-8")
+    registry.add(folder)
+    at = page("valonly")
+    assert not at.exception and at.button(key="train_start").disabled
+    assert "nothing to train on" in texts(at)
+
+
+def ended(run: Run, reason: str = "for some reason") -> None:
+    record.update(run.folder, "failed", reason)
+
+
+def test_a_data_set_that_is_gone_leaves_its_runs_to_look_at(home):
+    folder = make_disc_data(home / "moved")
+    registry.add(folder)
+    ended(launcher.create(tiny_config(folder), "kept", home / "checkpoints"))
+    folder.rename(home / "elsewhere")
+    at = page("moved")
+    assert not at.exception and "is gone" in texts(at)
+    assert at.button(key="train_start").disabled and list(at.dataframe[0].value["Run"]) == ["kept"]
+
+
+def test_a_broken_your_models_is_named_with_its_line_and_the_rest_works(home, monkeypatch):
+    broken = home / "your_models.py"
+    broken.write_text("from seglib.models.unet import UNet\n\nclass Mine(UNet:\n", encoding="utf-8")
+    for function in (listing.model_names, listing.problem):
+        monkeypatch.setattr(function, "__defaults__", (broken,))
+    at = page()
+    assert not at.exception and "line 3" in at.warning[0].value and "your_models.py" in at.warning[0].value
+    assert setting(at, "model.name").options == ["UNet"] and not at.button(key="train_start").disabled
+
+
+def test_start_trains_for_real_and_its_curves_are_shown(home):
+    at = page()
+    small = {"model.depth": 1, "model.channels": 2, "data.crop_px": 32, "training.minutes": None, "training.steps": 3}
+    for path, value in {**small, "training.device": "cpu", "training.precision": "float32"}.items():
+        widget = setting(at, path)
+        (widget.select if widget.type == "selectbox" else widget.set_value)(value)
+    at.text_input(key="train_name").set_value("my first run")
+    at.run()
+    assert not at.error
+    at.button(key="train_start").click().run()
+    assert not at.exception and at.get_by_key("train_view").value == "Curves"
+    (run,) = list_runs(home / "checkpoints")
+    assert (run.id, run.name) == ("my-first-run", "my first run") and at.query_params["run"] == run.id
+    assert run.config().model.depth == 1 and run.config().data.path == str(home / "discs")
+    assert wait_until(lambda: not run.state().live, 90) and run.state().name == "finished", run.log_tail()
+    at.run()
+    assert not at.exception and not at.error
+    assert {m.label: m.value for m in at.metric}["Best val IoU"] == f"{run.best_iou():.4f}"
+    assert len(at.get("echarts_chart")) == 3 and "IoU at each validation" in texts(at)
+    at.get_by_key("train_view").set_value("New training").run()
+    at.text_input(key="train_name").set_value("my first run").run()
+    assert at.button(key="train_start").disabled and "exists already" in texts(at)
+
+
+@pytest.fixture
+def finished(home, tmp_path) -> Run:
+    run = finished_run(tmp_path)
+    registry.add(run.data_path())
+    return run
+
+
+def test_a_finished_run_can_be_cloned_and_asks_for_more_to_resume(finished):
+    at = page(finished.data_path().name, run=finished.id)
+    at.selectbox(key="train_clone").select(finished.id).run()
+    assert setting(at, "model.channels").value == 2 and setting(at, "training.steps").value == 4
+    at.get_by_key("train_view").set_value("Curves").run()
+    steps = at.number_input(key=f"train_more_steps_{finished.id}")
+    assert (steps.min, steps.value) == (4, 8) and not at.button(key="train_resume_start").disabled
+    steps.set_value(4).run()
+    assert at.button(key="train_resume_start").disabled
+
+
+def pick(at: AppTest, row: int) -> AppTest:
+    at.session_state[run_list.TABLE] = {"selection": {"rows": [row], "columns": [], "cells": []}}
+    return at.run()
+
+
+def test_a_run_is_renamed_noted_binned_and_brought_back(finished, home):
+    at = pick(page(finished.data_path().name), 0)
+    assert not at.exception
+    at.text_input(key=f"train_name_of_{finished.id}").set_value("the good one")
+    at.text_area(key=f"train_note_of_{finished.id}").set_value("first try")
+    next(b for b in at.button if b.label == "Save").click().run()
+    assert (finished.name, finished.note) == ("the good one", "first try")
+    at = pick(page(finished.data_path().name), 0)
+    row = at.dataframe[0].value.iloc[0]
+    assert (row["Run"], row["Note"], row["Best val IoU"]) == ("the good one", "first try", f"{finished.best_iou():.4f}")
+    at.button(key="train_bin").click().run()
+    assert not at.exception and not list_runs(home / "checkpoints")
+    assert [run.id for run in runs_bin.binned(home / "checkpoints")] == [finished.id] and "is in the bin" in texts(at)
+    at.button(key="train_undo").click().run()
+    assert not at.exception and [run.id for run in list_runs(home / "checkpoints")] == [finished.id]
+    assert "is in the bin" not in texts(at)
+
+
+def test_a_failed_run_says_its_reason_and_one_without_val_that_it_has_none(home):
+    run = launcher.create(tiny_config(home / "discs"), "lost", home / "checkpoints")
+    ended(run, "out of memory: a smaller model.channels needs less")
+    events = EventFile(run.folder / "events.jsonl")
+    summary = {"pooled_iou": 0.5, "mean_iou": 0.5, "pooled_dice": 0.6, "n_images": 4, "n_undefined": 0}
+    events.append({"kind": "step", "step": 2, "loss": 0.7, "lr": 0.1, "samples_per_s": 3.0, "elapsed_s": 1.0})
+    events.append({"kind": "validation", "step": 2, "elapsed_s": 1.0, "best": True, "val": None, "train": summary})
+    events.close()
+    at = page(run=run.id)
+    assert list(at.dataframe[0].value["Best val IoU"]) == ["no validation set"]
+    at.get_by_key("train_view").set_value("Curves").run()
+    assert not at.exception and at.error[0].value == "out of memory: a smaller model.channels needs less"
+    assert {m.label: m.value for m in at.metric}["Best val IoU"] == "no validation set"
+    chart = json.loads(next(c for c in at.get("echarts_chart") if "Pooled" in c.proto.spec).proto.spec)
+    assert chart["title"]["text"] == "no validation set"
+
+
+def test_a_config_from_another_version_is_one_line(home):
+    run = launcher.create(tiny_config(home / "discs"), "old", home / "checkpoints")
+    ended(run)
+    write_json(run.folder / "config.json", {**run.settings(), "model": {"depht": 3}})
+    at = page()
+    at.selectbox(key="train_clone").select("old").run()
+    assert not at.exception and "depht" in texts(at)
