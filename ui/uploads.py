@@ -62,10 +62,11 @@ def shown_name(name: str) -> str:
 
 def safe_name(name: str) -> str:
     """A name that is one file on every system: letters, digits, `.`, `_` and `-`, not beginning with a dot."""
-    leaf = PurePosixPath(shown_name(name))
-    stem = re.sub(r"[^\w.-]+", "_", leaf.stem).strip("._") or "picture"
+    leaf = shown_name(name)
+    suffix = PurePosixPath(f"x{leaf}").suffix  # of a name that is nothing but a suffix, too
+    stem = re.sub(r"[^\w.-]+", "_", leaf.removesuffix(suffix)).strip("._") or "picture"
     stem = f"{stem}_" if stem.split(".")[0].lower() in _RESERVED else stem
-    return stem + re.sub(r"[^\w.]+", "", leaf.suffix)
+    return stem + re.sub(r"[^\w.]+", "", suffix)
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
