@@ -168,6 +168,8 @@ def _checked(entry: registry.Entry, data: Dataset | None) -> tuple[Config | None
     known = [model.name for model in listing.model_names()]
     if config.model.name not in known:
         return config, f"There is no network {config.model.name!r}; there are: {', '.join(known)}."
+    if config.model.name in listing.BUILT_IN_NAMES and config.model.extra:
+        return config, f"{config.model.name} takes no arguments of your own: empty the field Extra."
     return config, ""
 
 
@@ -180,7 +182,7 @@ def _network(config: Config | None) -> None:
     show(drawing.unet_svg(model, crop), key="train_drawing")
     seen, many = plan.receptive_field_px(model), drawing.compact(plan.n_parameters(model))
     st.markdown(
-        f"**{many}** parameters · one pixel sees **{seen} px** · trained on crops of **{crop} px**",
+        f"**{many}** parameters · one pixel sees **{seen} px** · crops of **{crop} px**",
         help=_sees(seen, crop),
     )
     if model.name != "UNet":
@@ -236,11 +238,15 @@ def _expected(config: Config, data: Dataset) -> None:
     given = config.training.minutes is not None and expected.minutes == config.training.minutes
     minutes = f"{expected.minutes:g} min" if given else f"about {progress.duration(expected.minutes * 60)}"
     about = "at most " if given and config.training.patience else ""
-    steps = f"{'about ' if given else ''}{expected.steps:,} steps ({expected.epochs:.3g} epochs)"
+    steps = f"{'about ' if given else ''}{expected.steps:,} steps ({_epochs(expected.epochs)} epochs)"
     st.markdown(f":material/schedule: **{about}{minutes}**, {steps}", help=expected.explanation + _counted())
     st.caption(expected.explanation)
     if not data.indices("val"):
         st.caption(":material/info: no validation set: nothing will be scored, the last weights count as the best.")
+
+
+def _epochs(epochs: float) -> str:
+    return f"{epochs:.1g}" if epochs < 1 else f"{epochs:.0f}"
 
 
 def _counted() -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from seglib.data.dataset import Dataset
+from seglib.data.splits import NOT_INDEPENDENT
 from seglib.exceptions import InputError
 from seglib.runs import launcher, validation
 from seglib.runs.events import without_replays
@@ -193,19 +194,16 @@ def _do(action, run: Run, **arguments: Any) -> None:
 
 def _figures(run: Run, standing: progress.Standing) -> None:
     now = run.progress()
-    with st.container(horizontal=True, gap="large"):
-        st.metric("Best val IoU", _best(run, standing), help=explain("pooled iou"), width="content")
-        st.metric("Loss", "–" if now.loss is None else f"{now.loss:.4f}", help=explain("loss"), width="content")
-        steps = f"{now.step} / {now.planned_steps}" if now.planned_steps else str(now.step)
-        st.metric("Step", steps, width="content")
-        st.metric(
-            "Time",
-            progress.duration(now.elapsed_s),
-            width="content",
-            help="Training and validation, over all resumes; start-up is not counted.",
-        )
+    with st.grid(5, min_column_width=120, gap=("xsmall", "small")):
+        st.metric("Best val IoU", _best(run, standing), help=explain("pooled iou"))
+        st.metric("Loss", "–" if now.loss is None else f"{now.loss:.4f}", help=explain("loss"))
+        st.metric("Step", f"{now.step} / {now.planned_steps}" if now.planned_steps else str(now.step))
+        time_help = "Training and validation, over all resumes; start-up is not counted."
+        st.metric("Time", progress.duration(now.elapsed_s), help=time_help)
         speed = "–" if now.samples_per_s is None else f"{now.samples_per_s:.3g} / s"
-        st.metric("Samples", speed, width="content", help="Augmented crops a second, at the last step.")
+        st.metric("Samples", speed, help="Augmented crops a second, at the last step.")
+    if not run.environment().get("data", {}).get("independent", True):
+        st.caption(f":material/info: {NOT_INDEPENDENT}: this IoU is higher than on pictures of another day.")
 
 
 def _best(run: Run, standing: progress.Standing) -> str:

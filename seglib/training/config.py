@@ -140,7 +140,7 @@ class TrainingConfig(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.epochs is None and self.steps is None and self.minutes is None:
-            raise InputError("no end of training: set training.epochs, training.steps or training.minutes.")
+            raise InputError("training.epochs, steps and minutes are all empty, so there is no end of training: set one of them.")
 
 
 @dataclass(frozen=True)
