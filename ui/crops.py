@@ -100,8 +100,8 @@ def _frame(colour: np.ndarray, box: Box, cut: tuple[slice, slice], scale: float)
     row, col, height, width = box
     top, left = (round((start - part.start) * scale) for start, part in zip((row, col), cut))
     bottom, right = round((row + height - cut[0].start) * scale), round((col + width - cut[1].start) * scale)
-    for room, value, thickness in ((3, (20, 20, 20), 3), (3, (255, 255, 255), 1)):
-        cv2.rectangle(colour, (left - room, top - room), (right + room, bottom + room), value, thickness)
+    for room, value in ((4, (20, 20, 20)), (3, (255, 255, 255))):
+        cv2.rectangle(colour, (left - room, top - room), (right + room, bottom + room), value, 1)
 
 
 @routes.answering

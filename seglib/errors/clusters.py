@@ -117,7 +117,7 @@ def _row(part: pd.DataFrame, away: np.ndarray, total: int) -> dict:
 
 
 def _name(part: pd.DataFrame) -> str:
-    """Words for a group: its most frequent class, what it touches, shape and brightness. A person may type a better one."""
+    """Words for a group: its most frequent class, what it touches, its shape and brightness."""
     words = [part["class"].value_counts(sort=False).sort_index().idxmax().replace("_", " ")]
     if part.kind.iloc[0] == "fp":
         touching = part.n_cells.median()

@@ -38,8 +38,8 @@ def waterfall(budget: Mapping[str, int], chosen: str | None = None) -> dict[str,
     bars = [
         {
             "value": round(share, 6),
-            "itemStyle": {"color": CLASS_COLOURS[name], "opacity": 1 if chosen in (None, name) else 0.35},
-            "label": {"formatter": f"{share:.4f}"},
+            "itemStyle": {"color": CLASS_COLOURS[name], "opacity": 1 if chosen in (None, name) else 0.5},
+            "label": {"formatter": f"{share:.4f}", "opacity": 1},
         }
         for name, _, share in steps
     ]
@@ -95,10 +95,10 @@ def draw(scene: Scene, measured: Measured, image: str, view: ImageView | None) -
     if not names:
         st.success("Nothing is wrong here: every pixel agrees with the mask.", icon=":material/check:")
         return
-    left, right = st.columns([1, 1], gap="medium")
-    with left:
+    halves = st.grid(2, min_column_width=400, gap="medium")
+    with halves.cell():
         chosen = _chart(budget, names, scope)
-    with right:
+    with halves.cell():
         _regions(scene, regions, budget, names, chosen)
 
 

@@ -83,19 +83,21 @@ def _head(scene: Scene, image: str, order: list[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.subheader(opened.short_name(image), anchor=False, width="content")
         st.caption(f"{place} · {group}", width="stretch")
-        for label, icon, other, shortcut in (
-            ("Previous", ":material/chevron_left:", before, "Left"),
-            ("Next", ":material/chevron_right:", after, "Right"),
-        ):
-            st.button(
-                label,
-                icon=icon,
-                key=f"errors_{label.lower()}",
-                disabled=other is None,
-                on_click=scenes.show,
-                args=(other,),
-                shortcut=shortcut,
-            )
+        with st.container(horizontal=True, horizontal_alignment="right", gap="small", width="content"):
+            _step("Previous", ":material/chevron_left:", before, "Left")
+            _step("Next", ":material/chevron_right:", after, "Right")
+
+
+def _step(label: str, icon: str, image: str | None, shortcut: str) -> None:
+    st.button(
+        label,
+        icon=icon,
+        key=f"errors_{label.lower()}",
+        disabled=image is None,
+        on_click=scenes.show,
+        args=(image,),
+        shortcut=shortcut,
+    )
 
 
 @st.fragment

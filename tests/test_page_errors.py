@@ -1,0 +1,297 @@
+"""The Errors page under AppTest, on a real small run, and the pure parts it is made of."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from asgi_client import Client
+from starlette.applications import Starlette
+from streamlit.testing.v1 import AppTest
+from tiny_run import finished_run, make_data, tiny_config
+
+from seglib.data.dataset import open_dataset
+from seglib.errors.budget import CLASSES
+from seglib.errors.report import measure
+from seglib.runs import jobs, launcher, predicted, validation, worker
+from seglib.runs.store import Run
+from ui import crops, registry
+from ui.errors import budget, headline, images, picture, words
+
+SHELL = Path(__file__).resolve().parents[1] / "ui" / "shell.py"
+PAGE = SHELL.parents[1] / "pages" / "errors.py"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """A place of its own for everything the app remembers."""
+    monkeypatch.setenv("SEGLIB_DATASETS", str(tmp_path / "datasets.json"))
+    monkeypatch.setenv("SEGLIB_DEMO", str(tmp_path / "demo"))
+    monkeypatch.setenv("SEGLIB_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    monkeypatch.setenv("SEGLIB_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture
+def run(home) -> Run:
+    """A finished run whose data set is known by the name `data`."""
+    found = finished_run(home)
+    registry.add(found.data_path())
+    return found
+
+
+def page(**query: str) -> AppTest:
+    at = AppTest.from_file(str(SHELL), default_timeout=60)
+    for key, value in query.items():
+        at.query_params[key] = value
+    return at.run().switch_page(str(PAGE)).run()
+
+
+def texts(at: AppTest) -> str:
+    return " ".join(
+        e.value for kind in (at.error, at.warning, at.info, at.success, at.caption, at.markdown) for e in kind
+    )
+
+
+def pooled_iou(run: Run, which: str = "best") -> float:
+    scores = validation.scores(run, which)
+    return scores.tp.sum() / (scores.tp + scores.fp + scores.fn).sum()
+
+
+def test_opens_on_the_best_run_and_its_worst_image(run):
+    at = page(data="data")
+    assert not at.exception and not at.error
+    values = {m.label: m.value for m in at.metric}
+    assert values["Pooled IoU"] == f"{pooled_iou(run):.4f}"
+    assert set(values) == {"Pooled IoU", "Mean IoU", "Pooled Dice", "Precision", "Recall"}
+    assert all(m.delta.startswith("train ") for m in at.metric)
+    worst = images.listed(validation.scores(run), "Worst IoU first").image[0]
+    assert at.subheader[0].value == Path(worst).stem
+    records = [r.image for r in open_dataset(run.data_path()).records]
+    assert at.query_params["image"] == str(records.index(worst))
+    assert "Every wrong pixel counts once" in texts(at)
+
+
+def test_next_previous_and_a_link_to_an_image(run):
+    order = images.listed(validation.scores(run), "Worst IoU first").image.tolist()
+    at = page(data="data")
+    assert at.button(key="errors_previous").disabled
+    at.button(key="errors_next").click().run()
+    assert at.subheader[0].value == Path(order[1]).stem
+    records = [r.image for r in open_dataset(run.data_path()).records]
+    linked = page(data="data", image=str(records.index(order[2])))
+    assert linked.subheader[0].value == Path(order[2]).stem
+
+
+def test_all_three_sections_open(run):
+    at = page(data="data")
+    at.get_by_key("errors_which").set_value("last")
+    for section, expected in (
+        ("What comes back", "of 2 checkpoints (step 2 … step 4)"),
+        ("Look-alikes", "grouped by size"),
+    ):
+        at.get_by_key("errors_section").set_value(section).run()
+        assert not at.exception and not at.error
+        assert expected in texts(at)
+
+
+def test_another_threshold_is_measured_anew_and_all_numbers_follow(run):
+    at = page(data="data")
+    at.session_state["errors_threshold"] = 0.9
+    at.run()
+    assert not at.exception and not at.error
+    source, data = predicted.of_validation(run, "best"), open_dataset(run.data_path())
+    measured = measure(source.cases(data), 0.9)
+    scores = predicted.at_threshold(source.scores(), measured)
+    expected = headline.figures(scores)
+    assert {m.label: m.value for m in at.metric}["Pooled IoU"] == words.number(expected.pooled_iou)
+    assert "at threshold 0.90" in texts(at)
+
+
+def test_counts_at_another_threshold_are_those_of_the_pixels(run):
+    from seglib.metrics import count
+
+    source, data = predicted.of_validation(run, "best"), open_dataset(run.data_path())
+    table = predicted.at_threshold(source.scores(), measure(source.cases(data), 0.48))
+    for row, index in zip(predicted.counts(table), data.indices("val"), strict=True):
+        sample = data.sample(index)
+        number = table.image.tolist().index(sample.name)
+        assert row == count(source.q(number), sample.mask, sample.valid, 0.48)
+
+
+def test_train_is_predicted_by_a_job_and_then_browsed(run):
+    at = page(data="data")
+    inputs = predicted.evaluate_inputs(run, "best", "train", run.data_path())
+    job = jobs.find("evaluate", inputs)
+    job.folder.mkdir(parents=True)
+    jobs._prepare(job, "evaluate", inputs)
+    assert worker.run_job("evaluate", job.folder).name == "done"
+    at.get_by_key("errors_split").set_value("train").run()
+    assert not at.exception and not at.error
+    assert at.subheader[0].value in {
+        Path(r.image).stem for r in open_dataset(run.data_path()).records if r.split == "train"
+    }
+    assert all(m.delta.startswith("val ") for m in at.metric)
+    assert "followed on the val images" not in texts(at)
+
+
+def test_without_a_run_the_page_leads_to_training(home):
+    registry.add(make_data(home / "data"))
+    at = page(data="data")
+    assert not at.exception and not at.error and not at.metric
+    assert "A run is one training" in texts(at)
+
+
+def test_a_run_that_has_only_begun(home):
+    registry.add(make_data(home / "data"))
+    launcher.create(tiny_config(home / "data"), "new", home / "checkpoints")
+    at = page(data="data")
+    assert not at.exception and not at.metric
+    assert "validation" in texts(at)
+
+
+def test_a_run_without_a_validation_set_offers_its_train_images(run):
+    for step in validation.validation_steps(run):
+        file = validation.folder_of(run, step) / "images.parquet"
+        pd.read_parquet(file).iloc[:0].to_parquet(file)
+    at = page(data="data")
+    assert not at.exception and not at.error
+    assert "no validation set" in texts(at)
+    assert at.button(key="errors_predict").label == "Predict the train images"
+
+
+def test_lost_probabilities_are_said_and_can_be_made_again(run):
+    shutil.rmtree(run.folder / "validation" / "best")
+    at = page(data="data")
+    assert not at.exception and not at.error
+    assert "probabilities of 3 of 3 val images are not on disk" in texts(at)
+    assert at.button(key="errors_predict").label == "Predict the val images"
+
+
+def test_a_folder_that_has_moved_is_found_again_with_its_runs(run, home, monkeypatch):
+    moved = home / "elsewhere"
+    shutil.copytree(run.data_path(), moved)
+    gone = home / "was-here"
+    settings = (run.folder / "config.json").read_text(encoding="utf-8")
+    (run.folder / "config.json").write_text(settings.replace(str(run.data_path()), str(gone)), encoding="utf-8")
+    registry.forget("data")
+    gone.mkdir()
+    registry.add(gone)
+    gone.rmdir()
+    at = page(data="was-here")
+    assert not at.exception and "is gone" in at.error[0].value
+    assert {m.label: m.value for m in at.metric}["Pooled IoU"] == f"{pooled_iou(run):.4f}"  # numbers need no picture
+    registry.found_again(gone, moved)
+    at = page(data="was-here")
+    assert not at.exception and not at.error
+    assert at.subheader and at.query_params["run"] == "tiny"
+
+
+def test_a_changed_mask_is_said(run, home):
+    folder = home / "copy"
+    shutil.copytree(run.data_path(), folder)
+    registry.found_again(run.data_path(), folder)
+    worst = images.listed(validation.scores(run), "Worst IoU first").image[0]
+    file = folder / "masks" / Path(worst).name
+    mask = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+    mask[:20] = 255
+    cv2.imwrite(str(file), mask)
+    at = page(data="data")
+    assert not at.exception and "mask of this image has changed" in texts(at)
+
+
+def test_a_damaged_image_is_one_line(run, home):
+    folder = home / "copy"
+    shutil.copytree(run.data_path(), folder)
+    registry.found_again(run.data_path(), folder)
+    worst = images.listed(validation.scores(run), "Worst IoU first").image[0]
+    (folder / worst).write_bytes(b"nonsense")
+    at = page(data="data")
+    assert not at.exception and any(Path(worst).name in e.value for e in at.error)
+
+
+# ---- the parts
+
+
+def table_of(*rows) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["image", "group", "tp", "fp", "fn", "tn"]).assign(n_valid=100)
+
+
+SCORES = table_of(("b", "g1", 50, 10, 0, 40), ("a", "g2", 10, 0, 10, 80), ("c", "g1", 0, 0, 0, 100))
+
+
+def test_the_headline_names_what_was_left_out():
+    own = headline.figures(SCORES)
+    assert own.pooled_iou == 60 / 80 and own.mean_iou == pytest.approx((50 / 60 + 10 / 20) / 2)
+    assert own.precision == 60 / 70 and own.recall == 60 / 70 and own.dice == 120 / 140
+    assert (own.n_images, own.n_undefined) == (3, 1)
+    text = headline.averaging("val", own, own, 0.5, {"val": 3, "train": 9})
+    assert "all 3 images, 1 with neither cell nor prediction left out" in text and "3 of 9 images" in text
+
+
+def test_the_orders_of_the_list():
+    def by(order, **more):
+        return images.listed(SCORES, order, **more).image.tolist()
+
+    assert by("Worst IoU first") == ["a", "b", "c"]  # without an IoU: last
+    assert by("Most wrong pixels first") == ["a", "b", "c"]
+    assert by("By name") == ["a", "b", "c"] and by("By group") == ["b", "c", "a"]
+    assert by("By name", group="g1") == ["b", "c"]
+    assert images.neighbours(["a", "b"], "a") == (None, "b") and images.neighbours(["a"], "x") == (None, "a")
+
+
+def test_the_waterfall_ends_at_the_iou():
+    pixels = dict.fromkeys(CLASSES, 0) | {"missed_cell": 30, "boundary_1px": 10, "union": 100}
+    option = budget.waterfall(pixels)
+    assert option["yAxis"]["data"] == ["Missed cells", "Edges, 1 px off", "IoU that is left"]
+    below, bars = (s["data"] for s in option["series"])
+    assert below == [0.7, 0.6, 0] and [b["value"] for b in bars] == [0.3, 0.1, 0.6]
+    assert option["xAxis"]["min"] < 0.6
+
+
+def test_a_place_finds_the_region_that_is_there_now():
+    regions = pd.DataFrame(
+        {
+            "region": [1, 2, 3],
+            "kind": ["fp", "fp", "fn"],
+            "row": [0, 20, 20],
+            "col": [0, 20, 20],
+            "height": 8,
+            "width": 9,
+        }
+    )
+    place = {"kind": "fp", "row": 22, "col": 22, "height": 8, "width": 8}
+    assert picture.region_at(regions, place) == "2"
+    assert picture.region_at(regions, {**place, "kind": "fn"}) == "3"
+    assert picture.region_at(regions, {**place, "row": 60}) is None
+
+
+def test_every_class_has_words():
+    assert set(words.WORDS) == set(CLASSES)
+    assert words.suggested("hallucinated cell, dark") == "Invented cell, dark"
+
+
+def test_crops_show_the_window_and_what_is_wrong(run):
+    data = open_dataset(run.data_path())
+    source, index = predicted.of_validation(run, "best"), data.indices("val")[0]
+    client = Client(Starlette(routes=crops.ROUTES))
+    box = {"row": 4, "col": 50, "height": 10, "width": 14}
+    plain, marked = (
+        client.get(crops.crop_url("data", data, index, source, 0, box, overlay=on, size_px=80)) for on in (False, True)
+    )
+    assert plain.status_code == marked.status_code == 200
+    gray, colour = (cv2.imdecode(np.frombuffer(r.content, np.uint8), cv2.IMREAD_UNCHANGED) for r in (plain, marked))
+    rows, cols = crops.window((4, 50, 10, 14), (48, 64))
+    assert (rows.start, rows.stop, cols.stop) == (0, 40, 64)  # 40 px, moved to lie in the image
+    assert gray.shape == (80, 80) and colour.shape == (80, 80, 3)
+    image = cv2.imread(str(run.data_path() / data.records[index].image), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(gray[::2, ::2], image[rows, cols])
+    address = crops.crop_url("data", data, index, source, 0)
+    assert client.get(address.replace("run=tiny", "run=..%2Fx")).status_code == 404
+    assert client.get(address.replace("run=tiny&which=best", f"job={'a' * 64}")).status_code == 404
+    assert client.get(address + "&row=999&col=0&height=1&width=1").status_code == 400
+    assert str(run.folder) not in address
