@@ -195,14 +195,14 @@ def _filtered(data: Dataset, found: Survey | None) -> list[int]:
             split = st.segmented_control(
                 "Part", list(labels), default="all", required=True, format_func=labels.get, key="data_split"
             )
-        text = st.text_input("Search", key="data_text", placeholder="part of a name", width=200)
+        text = st.text_input("Search", key="data_text", placeholder="part of a name", width=150)
         group = None
         if 1 < len(groups) < len(data.records):
             group = st.selectbox(
-                "Group", groups, index=None, placeholder="all", key="data_group", width=200, help=explain("group")
+                "Group", groups, index=None, placeholder="all", key="data_group", width=150, help=explain("group")
             )
         sorts = list(browse.SORTS) if found is not None else list(browse.SORTS)[:1]
-        sort = st.selectbox("Sort", sorts, key="data_sort", width=220)
+        sort = st.selectbox("Sort", sorts, key="data_sort", width=190)
     only = _only(data, found)
     matching = browse.matching(data, None if split == "all" else split, group, text, only)
     return browse.ordered(matching, sort, None if found is None else found.images)

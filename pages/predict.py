@@ -122,23 +122,33 @@ def _dropped() -> list[Picture]:
         help="They stay on this machine, in the cache folder. Use pictures as the network was trained on: same "
         "microscope, same magnification.",
     )
-    kept = []
-    for file in files or ():
-        try:
-            path = uploads.keep(file.getvalue(), file.name)
-            kept.append((file.name, path, _shape(str(path), file.name)))
-        except InputError as error:
-            st.error(f"{error} It is left out.", icon=":material/broken_image:")
-    names = uploads.unique_names(name for name, *_ in kept)
-    for (given, *_), name in zip(kept, names):
+    read, problems = _read(files or [])
+    for problem in problems:
+        st.error(f"{problem} It is left out.", icon=":material/broken_image:")
+    names = uploads.unique_names(given for given, *_ in read)
+    for (given, *_), name in zip(read, names):
         if given != name:
             st.caption(f"`{uploads.shown_name(given)}` is called `{name}` in the results.")
-    return [Picture(name, path, shape) for name, (_, path, shape) in zip(names, kept)]
+    return [Picture(name, path, shape) for name, (_, path, shape) in zip(names, read)]
 
 
-@st.cache_data(max_entries=4096, show_spinner="Reading the picture …")
-def _shape(path: str, name: str) -> tuple[int, int]:
-    return uploads.checked(Path(path), name)
+def _read(files: list) -> tuple[list[tuple[str, Path, tuple[int, int]]], list[str]]:
+    """(name given, file kept, shape) of what can be read, and a line for each of what cannot; each is read once."""
+    known = st.session_state.setdefault("predict_kept", {})
+    new = [file for file in files if file.file_id not in known]
+    bar = st.progress(0.0, text="Reading …") if len(new) > 3 else None
+    for number, file in enumerate(new):
+        if bar:
+            bar.progress(number / len(new), text=f"Reading {number + 1} of {len(new)}")
+        try:
+            path = uploads.keep(file.getvalue(), file.name)
+            known[file.file_id] = (file.name, path, uploads.checked(path, file.name))
+        except (InputError, OSError) as error:
+            known[file.file_id] = str(error)
+    if bar:
+        bar.empty()
+    found = [known[file.file_id] for file in files]
+    return [f for f in found if not isinstance(f, str)], [f for f in found if isinstance(f, str)]
 
 
 def _start(run: Run, checkpoint: str, pictures: list[Picture]) -> None:
@@ -198,7 +208,7 @@ def _watch(task: Task) -> None:
 
 def _show(task: Task) -> None:
     threshold = _threshold()
-    rows = predictions.table(str(task.job.result), predictions.written(task.job), threshold)
+    rows = predictions.table(task.job, threshold)
     _said(task, rows, threshold)
     at = min(st.session_state.get("predict_at", 0), len(rows) - 1)
     _steps(rows, at)
@@ -229,10 +239,10 @@ def _said(task: Task, rows: list[dict], threshold: float) -> None:
         f"threshold **{threshold:.2f}**.",
         help=explain("threshold") + " Move the slider below: masks, table and downloads follow.",
     )
-    if there:
-        told = predictions.warning(run.config().model, [(row["height"], row["width"]) for row in rows])
-        if told:
-            st.warning(told, icon=":material/grid_on:")
+    model = predictions.model_of(run)
+    told = model and predictions.warning(model, [(row["height"], row["width"]) for row in rows])
+    if told:
+        st.warning(told, icon=":material/grid_on:")
 
 
 def _steps(rows: list[dict], at: int) -> None:

@@ -12,7 +12,7 @@ from seglib.data.survey import SPLITS, part_of
 
 # what stands in the list -> column of Survey.images and whether the largest comes first
 SORTS = {
-    "Order of the data set": (None, False),
+    "As listed": (None, False),
     "Most cells first": ("n_cells", True),
     "Fewest cells first": ("n_cells", False),
     "Largest cells first": ("median_diameter_px", True),

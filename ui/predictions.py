@@ -67,21 +67,37 @@ def usable(runs: Iterable[Run]) -> list[Run]:
     return [run for run in runs if weights_of(run)]
 
 
+def model_of(run: Run) -> ModelConfig | None:
+    """None where the run is gone or its config is not understood."""
+    try:
+        return run.config().model
+    except InputError:
+        return None
+
+
 def warning(model: ModelConfig, shapes: Iterable[tuple[int, int]]) -> str | None:
     """A line if some of these pictures are predicted in tiles by a network that minds."""
     text, n = limits.tile_warning(model), sum(not limits.fits(shape, model) for shape in shapes)
     return f"{n} {'picture is' if n == 1 else 'pictures are'} predicted in tiles: {text}" if text and n else None
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def table(folder: str, written: int, threshold: float) -> list[dict[str, Any]]:
-    """The figures of every picture at `threshold`; `written` changes when the results do."""
-    bar = st.progress(0.0, text="Measuring …")
-    rows = outputs.table(
-        Path(folder), threshold, lambda done, total: bar.progress(done / total, text=f"Measuring {done} of {total}")
-    )
-    bar.empty()
-    return rows
+def table(job: jobs.Job, threshold: float, most: int = 32) -> list[dict[str, Any]]:
+    """The figures of every picture at `threshold`, with a bar while they are measured; the last few are kept."""
+    kept, key = _tables(), (job.id, written(job), threshold)
+    if key not in kept:
+        bar = st.progress(0.0, text="Measuring …")
+        try:
+            kept[key] = outputs.table(job.result, threshold, lambda done, total: bar.progress(done / total))
+        finally:
+            bar.empty()
+        while len(kept) > most:
+            kept.pop(next(iter(kept)), None)
+    return kept[key]
+
+
+@st.cache_resource(show_spinner=False)
+def _tables() -> dict[tuple[str, int, float], list[dict[str, Any]]]:
+    return {}
 
 
 def written(job: jobs.Job) -> int:
