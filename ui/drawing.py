@@ -124,9 +124,10 @@ def _slopes(boxes: dict, blocks: Sequence[Block], config: ModelConfig) -> list[s
     drawn = [_arrow(a.x, a.y + half, b.x, b.y - half - 1) for a, b in pairwise(down)]
     drawn += [_arrow(a.x, a.y - half, b.x, b.y + half + 1) for a, b in pairwise(up)]
     if config.depth:
-        below, y = down[1], boxes["encoder", 0].y + half + 17
-        drawn.append(_text(below.x - 4, y, _words(config.downsampling), size=12, anchor="start", opacity=0.8))
-        drawn.append(_text(WIDTH - below.x + 4, y, _words(config.upsampling), size=12, anchor="end", opacity=0.8))
+        below = down[1]
+        x, y = min(below.x + below.width / 2, WIDTH / 2 - 60), below.y - half - 3
+        drawn.append(_text(x, y, _words(config.downsampling), size=12, anchor="start", opacity=0.8))
+        drawn.append(_text(WIDTH - x, y, _words(config.upsampling), size=12, anchor="end", opacity=0.8))
     return drawn
 
 

@@ -140,7 +140,7 @@ class TrainingConfig(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.epochs is None and self.steps is None and self.minutes is None:
-            raise InputError("training.epochs, steps and minutes are all empty, so there is no end of training: set one of them.")
+            raise InputError("training.epochs, steps and minutes are all empty: no end of training is set; set one.")
 
 
 @dataclass(frozen=True)
