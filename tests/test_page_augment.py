@@ -135,6 +135,9 @@ def test_train_takes_the_name_along_and_saves_first_what_is_new(home, monkeypatc
     at.button(key="recipe_confirm").click().run()
     assert at.session_state["recipe_for_training"] == "strong-2" and opened == ["train"] * 2
     assert load_recipe("strong-2", home / "recipes").elastic.probability == 1.0
+    train = at.switch_page("../pages/train.py").run()
+    assert not train.exception and train.selectbox(key="train_recipe_name").value == "strong-2"
+    assert "--recipe strong-2" in " ".join(code.value for code in train.code)
 
 
 def test_the_image_is_one_of_train(home):

@@ -17,6 +17,7 @@ from seglib.augment.recipe import RECIPES_FOLDER, list_recipes, load_recipe
 from seglib.exceptions import InputError
 from seglib.settings import Spec, build, flatten, nest, plain, specs
 from seglib.training.config import BUDGET, Config, resolve
+from ui import recipe_bar
 from ui.glossary import explain
 
 VALUES, RECIPE, BROKEN = "train_values", "train_recipe", "train_broken"
@@ -84,6 +85,17 @@ def fill(nested: Mapping[str, Any], recipe_label: str = "") -> None:
         del st.session_state[key]
     st.session_state.pop("train_recipe_name", None)
     st.session_state.pop(BROKEN, None)
+
+
+def take_recipe() -> bool:
+    """Take over the recipe that the Augment page sent along, once; whether there was one. Call before drawing."""
+    name = st.session_state.pop(recipe_bar.FOR_TRAINING, None)
+    if name is None:
+        return False
+    values()  # the preset first, so that the recipe stands over it
+    st.session_state[RECIPE] = Chosen(name)
+    st.session_state.pop("train_recipe_name", None)
+    return True
 
 
 def named(recipe: Mapping[str, Any]) -> str | None:
