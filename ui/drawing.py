@@ -125,7 +125,8 @@ def _slopes(boxes: dict, blocks: Sequence[Block], config: ModelConfig) -> list[s
     drawn += [_arrow(a.x, a.y - half, b.x, b.y + half + 1) for a, b in pairwise(up)]
     if config.depth:
         below = down[1]
-        x, y = min(below.x + below.width / 2, WIDTH / 2 - 60), below.y - half - 3
+        inside = below.x + below.width / 2, below.y - half - 3
+        x, y = inside if config.depth > 2 else (8, below.y)  # a short net leaves room beside it, not within
         drawn.append(_text(x, y, _words(config.downsampling), size=12, anchor="start", opacity=0.8))
         drawn.append(_text(WIDTH - x, y, _words(config.upsampling), size=12, anchor="end", opacity=0.8))
     return drawn
