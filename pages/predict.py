@@ -231,13 +231,13 @@ def _said(task: Task, rows: list[dict], threshold: float) -> None:
     run, n = task.run, len(rows)
     there = (run.folder / "config.json").is_file()
     iou = run.best_iou() if there else None
-    score = f", best val IoU {iou:.4f}" if iou is not None else ""
+    score = f" (pooled val IoU {iou:.4f})" if iou is not None and task.checkpoint == "best" else ""
     what = "picture" if n == 1 else "pictures"
     gone = "" if there else " (this run is not there any more)"
     st.markdown(
         f"**{n:,} {what}** predicted by run **{run.name}**{gone}, checkpoint **{task.checkpoint}**{score}, "
         f"threshold **{threshold:.2f}**.",
-        help=explain("threshold") + " Move the slider below: masks, table and downloads follow.",
+        help=f"{explain('threshold')} Move the slider below, and all that follows changes. {explain('pooled iou')}",
     )
     model = predictions.model_of(run)
     told = model and predictions.warning(model, [(row["height"], row["width"]) for row in rows])
