@@ -296,12 +296,13 @@ def _statistics(found: Survey, data: Dataset) -> None:
     left, right = st.columns(2, gap="large")
     whole = found.cells[~found.cells["cut"].astype(bool)]
     masked = found.images[found.images["split"] != "unlabelled"]
+    bins = max(8, min(40, round(2 * len(masked) ** 0.5)))  # of one value a picture
     with left:
         text = f"Up to {found.n_grey:,} pixels drawn from each picture, so every picture counts the same."
         unit = f" (0 to {found.grey_unit:,})" if found.grey_unit > 1 else ""
         figure = charts.histogram_of_counts(found.grey, found.edges, f"Grey value{unit}")
         _chart("Grey values", text, figure, "grey")
-        figure = charts.histogram(_by_split(masked, "foreground"), "Share of cell pixels in a picture")
+        figure = charts.histogram(_by_split(masked, "foreground"), "Share of cell pixels in a picture", bins)
         _chart("Foreground", "One value a picture; an empty mask counts as 0.", figure, "foreground")
     with right:
         text = (
@@ -309,7 +310,7 @@ def _statistics(found: Survey, data: Dataset) -> None:
         )
         figure = charts.histogram(_by_split(whole, "diameter_px"), "Equivalent diameter (px)")
         _chart("Cell size", text, figure, "diameter")
-        figure = charts.histogram(_by_split(masked, "n_cells"), "Cells in a picture")
+        figure = charts.histogram(_by_split(masked, "n_cells"), "Cells in a picture", bins)
         _chart("Cells in a picture", "One value a picture; an empty mask counts as 0.", figure, "cells")
 
 
