@@ -100,8 +100,8 @@ def _frame(colour: np.ndarray, box: Box, cut: tuple[slice, slice], scale: float)
     row, col, height, width = box
     top, left = (round((start - part.start) * scale) for start, part in zip((row, col), cut))
     bottom, right = round((row + height - cut[0].start) * scale), round((col + width - cut[1].start) * scale)
-    for room, value in ((4, (20, 20, 20)), (3, (255, 255, 255))):
-        cv2.rectangle(colour, (left - room, top - room), (right + room, bottom + room), value, 1)
+    for room, value in ((6, (20, 20, 20)), (4, (255, 255, 255))):
+        cv2.rectangle(colour, (left - room, top - room), (right + room, bottom + room), value, 2)
 
 
 @routes.answering

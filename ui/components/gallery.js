@@ -60,6 +60,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   Object.assign(g, { data, trigger: setTriggerValue, selected: data.selected ?? g.selected });
   root.style.setProperty("--size", `${data.size}px`);
   root.classList.toggle("strip", Boolean(data.strip));
+  root.classList.toggle("smooth", Boolean(data.smooth));
   root.querySelector(".bar").hidden = data.toggle === null;
   if (data.toggle === null && g.outlines !== data.outlines) outline(g, data.outlines);
   const shown = JSON.stringify(data.items), [one, many] = data.noun ?? ["image", "images"];

@@ -20,6 +20,7 @@ def gallery(
     outlines: bool = True,
     selected: str | int | None = None,
     strip: bool = False,
+    smooth: bool = False,
     noun: tuple[str, str] = ("image", "images"),
     toggle: str | None = "Mask outlines",
 ):
@@ -30,6 +31,7 @@ def gallery(
     the caption) and `aspect` (width / height; 1 if missing).
     noun: what an item is, one and many. toggle: what the tick box that swaps `thumb` for `outlined` says;
     None: no such line, `outlines` decides.
+    smooth: shrink pictures without leaving lines out; else pixels stay squares.
     The result has `pick`: the id of the item that was clicked, for one run.
     """
     data = {
@@ -38,6 +40,7 @@ def gallery(
         "outlines": outlines,
         "selected": selected,
         "strip": strip,
+        "smooth": smooth,
         "noun": list(noun),
         "toggle": toggle,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -32,7 +33,7 @@ def waterfall(budget: Mapping[str, int], chosen: str | None = None) -> dict[str,
         share = budget[name] / union
         level -= share
         steps.append((name, level, share))
-    low = max(0.0, min(0.95, 1 - 1.12 * (1 - level)))
+    low = max(0, int(20 * min(0.95, 1 - 1.12 * (1 - level)))) / 20
     # the hidden bar begins at `low`: ECharts stacks from zero, which the axis then cuts
     hidden = [round(below, 6) for _, below, _ in steps] + [0]
     bars = [
@@ -51,7 +52,7 @@ def waterfall(budget: Mapping[str, int], chosen: str | None = None) -> dict[str,
         "tooltip": {"show": False},
         "xAxis": {
             "type": "value",
-            "min": round(low, 3),
+            "min": low,
             "max": 1,
             "name": "IoU",
             "nameLocation": "middle",
@@ -117,17 +118,14 @@ def _chart(budget: dict[str, int], names: list[str], scope: str) -> str:
     if st.session_state.get(_CLASS) not in names:
         st.session_state[_CLASS] = worst
     chosen = st.session_state[_CLASS]
-    event = st.echarts_chart(
+    key = f"errors_waterfall_{scope}"
+    st.echarts_chart(
         waterfall(budget, chosen),
         height=max(180, 34 * (len(names) + 1) + 50),
-        key=f"errors_waterfall_{scope}",
-        on_select="rerun",
+        key=key,
+        on_select=partial(_clicked, key, names),
         alt="Waterfall from 1 down to the IoU, one bar for each kind of mistake",
     )
-    clicked = _clicked(event, names)
-    if clicked and clicked != st.session_state.get("errors_clicked"):
-        st.session_state["errors_clicked"] = st.session_state[_CLASS] = clicked
-        st.rerun()
     st.caption(
         f"1 − IoU = {wrong / budget['union']:.4f}: {wrong:,} wrong of {budget['union']:,} px that are cell in mask or "
         "prediction, added up over the images. Every wrong pixel counts once, so the bars add up exactly."
@@ -135,13 +133,11 @@ def _chart(budget: dict[str, int], names: list[str], scope: str) -> str:
     return chosen
 
 
-def _clicked(event: Any, names: list[str]) -> str | None:
-    """The class of the bar that is selected in the chart."""
-    for series in (event or {}).get("selection", {}).get("selected", []):
-        numbers = series.get("data_index", series.get("dataIndex", []))
-        if numbers and numbers[0] < len(names):
-            return names[numbers[0]]
-    return None
+def _clicked(key: str, names: list[str]) -> None:
+    """A click on a bar chooses its class; one on the bar of the IoU, or a second one, chooses nothing."""
+    chosen = [i for series in st.session_state[key].selection.selected for i in series["data_indices"]]
+    if chosen and chosen[0] < len(names):
+        st.session_state[_CLASS] = names[chosen[0]]
 
 
 def _regions(scene: Scene, regions: pd.DataFrame, budget: dict[str, int], names: list[str], chosen: str) -> None:
@@ -158,7 +154,7 @@ def _regions(scene: Scene, regions: pd.DataFrame, budget: dict[str, int], names:
         st.caption("These pixels are small parts of regions that are mostly of another kind.")
         return
     with st.container(height=430, border=False):
-        region_gallery(scene, found, key=f"errors_class_{chosen}")
+        region_gallery(scene, found, key=f"errors_class_{chosen}", notes=[f"{n} px" for n in found.n_pixels])
     if total > len(found):
         st.caption(f"The {len(found)} largest of {total}.")
 
@@ -183,7 +179,9 @@ def region_gallery(
         item["note"] = note
     toggle, outlines = ("Mark the mistakes", True) if marked is None else (None, marked)
     noun = ("mistake", "mistakes")
-    picked = gallery(items, key=key, size_px=size_px, noun=noun, toggle=toggle, outlines=outlines, strip=strip).pick
+    picked = gallery(
+        items, key=key, size_px=size_px, noun=noun, toggle=toggle, outlines=outlines, strip=strip, smooth=True
+    ).pick
     if picked is not None:
         row = rows[int(picked)]
         scenes.show(row["image"], {name: row[name] for name in ("kind", "class", "row", "col", "height", "width")})
@@ -194,7 +192,15 @@ def _item(scene: Scene, row: dict[str, Any], number: int) -> dict[str, Any]:
     index, place = scene.indices[row["image"]], scene.rows[row["image"]]
     plain, marked = (
         crops.crop_url(
-            scene.name, scene.data, index, scene.predicted, place, row, threshold=scene.threshold, overlay=on
+            scene.name,
+            scene.data,
+            index,
+            scene.predicted,
+            place,
+            row,
+            threshold=scene.threshold,
+            size_px=240,
+            overlay=on,
         )
         for on in (False, True)
     )

@@ -54,6 +54,7 @@ def choose(scene: Scene, scores: pd.DataFrame) -> tuple[str, pd.DataFrame]:
         key="errors_images",
         size_px=112,
         strip=True,
+        smooth=True,
         selected=scene.indices[image],
         outlines=True,
         toggle="Mark the mistakes",
@@ -68,7 +69,7 @@ def _item(scene: Scene, row) -> dict:
     index, number = scene.indices[row.image], scene.rows[row.image]
     plain, marked = (
         crops.crop_url(
-            scene.name, scene.data, index, scene.predicted, number, threshold=scene.threshold, size_px=168, overlay=on
+            scene.name, scene.data, index, scene.predicted, number, threshold=scene.threshold, size_px=224, overlay=on
         )
         for on in (False, True)
     )
