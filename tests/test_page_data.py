@@ -215,3 +215,4 @@ def test_pages_of_the_grid_and_neighbours():
     assert browse.beside([3, 1, 2], 1) == (3, 2) and browse.beside([3], 3) == (None, None)
     images = pd.DataFrame({"index": [0, 1, 2], "n_cells": [5, 9, 5]})
     assert browse.ordered([0, 1, 2, 3], "Most cells first", images) == [1, 0, 2, 3]
+    assert browse.ordered([3, 0, 1, 2], "Fewest cells first", images) == [0, 2, 1, 3]  # 3 has no figure: last
