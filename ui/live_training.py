@@ -245,13 +245,14 @@ def _curves(run: Run, events: list[dict[str, Any]], standing: progress.Standing)
 def _strip(run: Run, data: Dataset | None, standing: progress.Standing) -> None:
     """A few validation images with mask and prediction; a click opens the errors of that image."""
     which = "last" if standing.live else "best"
-    items = strip_items(run, data, which) if data is not None else []
+    items = strip_items(run, data, state.dataset_name(), which) if data is not None else []
     if not items:
         return
     with st.container(border=True):
         step = validation.step_of(run, which)
         st.markdown(
-            f"**Validation images, {which} checkpoint (step {step})** :green[green: your mask] · "
+            f"**{len(items)} of {len(_rows(run, step))} validation images, {which} checkpoint** "
+            f"(step {step}) · :green[green: your mask] · "
             ":orange[orange: the prediction]",
             help="Threshold 0.5. IoU of each image by itself. Click one for its mistakes.",
         )
@@ -260,16 +261,18 @@ def _strip(run: Run, data: Dataset | None, standing: progress.Standing) -> None:
             navigation.go("errors", run=run.id, image=str(picked))
 
 
-def strip_items(run: Run, data: Dataset, which: str) -> list[dict[str, Any]]:
-    """Gallery items of up to SHOWN images, spread over the val set; empty before the first validation."""
+def strip_items(run: Run, data: Dataset, name: str, which: str) -> list[dict[str, Any]]:
+    """Gallery items of up to SHOWN images, spread over the val set; empty before the first validation.
+
+    name: the data set's, for the addresses.
+    """
     try:
-        step = validation.step_of(run, which)
-        rows = _scores(str(run.folder), step)
+        rows = _rows(run, validation.step_of(run, which))
     except InputError:
         return []
     numbers = {record.image: index for index, record in enumerate(data.records)}
     some = range(0, len(rows), max(1, -(-len(rows) // SHOWN)))
-    name, items = state.dataset_name(), []
+    items = []
     for number in some:
         image, iou = rows[number]
         if image not in numbers:
@@ -283,9 +286,14 @@ def strip_items(run: Run, data: Dataset, which: str) -> list[dict[str, Any]]:
     return items
 
 
+def _rows(run: Run, step: int) -> list[tuple[str, float | None]]:
+    written = validation.folder_of(run, step)
+    return _scores(str(run.folder), step, written.stat().st_mtime_ns if written.exists() else 0)
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
-def _scores(folder: str, step: int) -> list[tuple[str, float | None]]:
-    """(image, its IoU or None where undefined) of each validation image."""
+def _scores(folder: str, step: int, stamp: int) -> list[tuple[str, float | None]]:
+    """(image, its IoU or None where undefined) of each validation image; `stamp` tells two runs of one name apart."""
     table = validation.scores(Run(Path(folder)), step)
     unions = table["tp"] + table["fp"] + table["fn"]
     return [
