@@ -17,6 +17,7 @@ from seglib.runs.events import without_replays
 from seglib.runs.store import Run
 from ui import charts, navigation, opened, progress, routes, state
 from ui.components.gallery import gallery
+from ui.errors import scene
 from ui.glossary import explain
 
 REFRESH_S = 1.5
@@ -258,7 +259,8 @@ def _strip(run: Run, data: Dataset | None, standing: progress.Standing) -> None:
         )
         picked = gallery(items, key=f"strip_{run.id}", size_px=150, strip=True, toggle="Mask and prediction").pick
         if picked is not None:
-            navigation.go("errors", run=run.id, image=str(picked))
+            scene.show(data.records[picked].image)
+            navigation.go("errors", run=run.id)
 
 
 def strip_items(run: Run, data: Dataset, name: str, which: str) -> list[dict[str, Any]]:
