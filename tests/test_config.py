@@ -42,7 +42,10 @@ def test_a_later_budget_replaces_the_earlier_one():
 def test_a_recipe_by_name_replaces_fields_and_fields_change_it():
     config = resolve("quick", settings={"recipe": "none"})
     assert config.recipe == load_recipe("none")
+    both = resolve("quick", settings={"recipe.rotation.probability": 0.5, "recipe": "exercise"})
+    assert both == resolve("quick", settings={"recipe": "exercise", "recipe.rotation.probability": 0.5})
     changed = resolve("exercise", settings={"recipe.rotation.probability": 0.5})
+    assert both.recipe == changed.recipe
     assert changed.recipe.rotation.probability == 0.5
     assert changed.recipe.flip == load_recipe("exercise").flip
 

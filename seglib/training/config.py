@@ -156,7 +156,13 @@ class Config(Settings):
 BUDGET = ("epochs", "steps", "minutes")  # asking for epochs says that the minutes of a preset no longer count
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {},
+    "quick": {
+        "recipe": "gentle",
+        "model.channels": 8,
+        "optimizer.lr": 4e-3,
+        "training.ema": 0.99,
+        "training.minutes": 6.0,
+    },
     "exercise": {
         "recipe": "exercise",
         "model.depth": 5,
@@ -171,7 +177,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training.batch_size": 4,
         "training.epochs": 20,
     },
-    "best": {},
+    "best": {
+        "recipe": "gentle",
+        "model.channels": 16,
+        "model.residual": True,
+        "optimizer.lr": 3e-3,
+        "training.ema": 0.995,
+        "training.minutes": 30.0,
+    },
 }
 
 
@@ -196,9 +209,15 @@ def resolve(
     if preset not in PRESETS:
         raise InputError(f"preset is {preset!r}; allowed: {', '.join(PRESETS)}.{nearest(preset, PRESETS)}")
     values: dict[str, Any] = {}
-    for layer in (nest(PRESETS[preset]), _read(file) if file else {}, nest(settings or {})):
+    for layer in (*_layers(PRESETS[preset]), _read(file) if file else {}, *_layers(settings or {})):
         values = _lay(values, layer, recipes)
     return build(Config, values)
+
+
+def _layers(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Single settings as layers: a whole recipe first, so that `recipe=strong` and one of its fields go together."""
+    fields = {key: value for key, value in settings.items() if key != "recipe"}
+    return [{"recipe": settings["recipe"]} if "recipe" in settings else {}, nest(fields)]
 
 
 def _lay(base: dict[str, Any], layer: Mapping[str, Any], recipes: Path | None) -> dict[str, Any]:
