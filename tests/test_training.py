@@ -1,7 +1,5 @@
 """The training loop: events, determinism, exact resume, the golden curve, and what ends a run."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -166,13 +164,16 @@ def test_every_loss_trains(discs, tmp_path):
         assert np.mean(found[-4:]) < np.mean(found[:4]), name
 
 
-# Float32, one thread. A change that should not alter numbers leaves this curve as it is.
-GOLDEN = None
+# Float32, one thread, 20 steps of a plain net on discs with the recipe `gentle`. A change that should not alter
+# numbers leaves this curve as it is; one that should records it anew and says so.
+GOLDEN = """
+0.5546 0.559133 0.552575 0.58017 0.529557 0.530378 0.525414 0.533099 0.510578 0.498755
+0.525333 0.508972 0.474488 0.507877 0.488774 0.46517 0.488558 0.477014 0.485532 0.453747
+"""
 
 
-@pytest.mark.skipif(GOLDEN is None, reason="not recorded")
 def test_golden_curve(discs, tmp_path):
-    settings = {"recipe": "gentle", "model.dropout": 0.0, "training.steps": 20, "training.validate_every": 20,
-                "training.precision": "float32", "model.norm": "none", "optimizer.lr": 1e-3}  # fmt: skip
-    found = losses(run(tmp_path / "run", replace(config(discs, **settings))))
-    np.testing.assert_allclose(found, GOLDEN, atol=1e-4)
+    settings = {"recipe": "gentle", "model.dropout": 0.0, "training.steps": 20, "training.validate_every": 20}
+    settings |= {"training.precision": "float32", "model.norm": "none", "optimizer.lr": 1e-3}
+    found = losses(run(tmp_path / "run", config(discs, **settings)))
+    np.testing.assert_allclose(found, [float(loss) for loss in GOLDEN.split()], atol=1e-4)
