@@ -100,7 +100,7 @@ def test_the_form_is_kept_while_another_page_is_looked_at(home):
 
 def test_expected_time_is_said_and_called_a_guess_where_it_is_one(home):
     at = page()
-    assert "**6 min**" in texts(at) and "A rough guess" in texts(at)
+    assert f"**{resolve('quick').training.minutes:g} min**" in texts(at) and "A rough guess" in texts(at)
     setting(at, "training.minutes").set_value(None).run()
     assert "no end of training" in texts(at) and at.button(key="train_start").disabled
     setting(at, "training.steps").set_value(50).run()
