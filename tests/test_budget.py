@@ -1,5 +1,6 @@
 """The budget: a hand-drawn 12x12 case for every class, and sums exact to the pixel on random masks."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -270,3 +271,18 @@ def test_what_does_not_fit_is_refused(change, message):
     arguments = dict(mask=TWO > 0, foreground=TWO > 0, labels=TWO, valid=TWO >= 0) | change
     with pytest.raises(InputError, match=message):
         budget(**arguments)
+
+
+def test_what_lies_around_changes_nothing():
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        labels = cv2.resize(rng.integers(0, 4, (5, 5)).astype(np.uint8), (15, 15), interpolation=0).astype(np.int32)
+        foreground, valid = rng.random((15, 15)) < 0.5, rng.random((15, 15)) < 0.9
+        # the frame is background already at the border, so that holes there stay open in both
+        labels[[0, -1]] = labels[:, [0, -1]] = foreground[[0, -1]] = foreground[:, [0, -1]] = 0
+        small = anatomy(labels > 0, foreground, labels, valid)
+        labels, foreground, valid = (np.pad(a, ((9, 3), (0, 30))) for a in (labels, foreground, valid))
+        large = anatomy(labels > 0, foreground, labels, valid)
+        assert np.array_equal(large.classes[9:24, :15], small.classes)
+        assert large.budget() == small.budget()
+        assert large.zone.shape == labels.shape

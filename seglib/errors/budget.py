@@ -52,7 +52,8 @@ class Anatomy:
     """The wrong pixels of one image, taken apart.
 
     classes: (H, W) uint8, 0 = right or not valid, i + 1 = CLASSES[i]. zone: (H, W) int32, id of the nearest truth
-    cell (0 where there is none at all). union: pixels that are cell or foreground.
+    cell (0 where there is none at all; outside the box of all cells and foreground that of the nearest pixel in it).
+    union: pixels that are cell or foreground.
     """
 
     classes: np.ndarray
@@ -88,12 +89,33 @@ def anatomy(mask: np.ndarray, foreground: np.ndarray, labels: np.ndarray, valid:
     Raises InputError for arrays that do not fit together.
     """
     _check(mask, foreground, labels, valid)
+    box = _box((mask | foreground) & valid)
+    parts = _taken_apart(foreground[box], labels[box], valid[box])
+    if parts.classes.shape == mask.shape:
+        return parts
+    room = [(part.start, size - part.stop) for part, size in zip(box, mask.shape)]
+    return Anatomy(np.pad(parts.classes, room), np.pad(parts.zone, room, "edge"), parts.union)
+
+
+def _box(where: np.ndarray) -> tuple[slice, slice]:
+    """The box of all True pixels and a pixel of background about it; everything if there are none.
+
+    What lies beyond is background to truth and prediction alike, joined to the image border: it changes no class.
+    """
+    left, top, width, height = cv2.boundingRect(where.view(np.uint8))
+    if not width:
+        return slice(0, where.shape[0]), slice(0, where.shape[1])
+    rows = slice(max(0, top - 1), min(where.shape[0], top + height + 1))
+    return rows, slice(max(0, left - 1), min(where.shape[1], left + width + 1))
+
+
+def _taken_apart(foreground: np.ndarray, labels: np.ndarray, valid: np.ndarray) -> Anatomy:
     ids, truth = _compact(np.where(valid, labels, 0))
     predicted = foreground & valid
     cell = truth > 0
     tp, fp, fn = predicted & cell, predicted & ~cell, cell & ~predicted
     if not cell.any():
-        return Anatomy(_stack((fp, "hallucinated_cell")), np.zeros(mask.shape, np.int32), int(predicted.sum()))
+        return Anatomy(_stack((fp, "hallucinated_cell")), np.zeros(cell.shape, np.int32), int(predicted.sum()))
     nearest, distance = _nearest(cell)
     zone = truth.ravel()[nearest]
     missed, bud, hallucinated = _unmatched(truth, predicted, zone)

@@ -63,18 +63,23 @@ def regions(
         if extra is not None and extra.shape != mask.shape:
             raise InputError(f"{name} has shape {extra.shape}, the mask {mask.shape}; they must be the same.")
     parts = parts or anatomy(mask, foreground, labels, valid)
-    number, boxes = _components(parts.classes, foreground)
+    where, member, boxes = _components(parts.classes, foreground)
     if not len(boxes):
         return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in COLUMNS.items()})
-    where = np.nonzero(number)
-    member = number[where].astype(np.int64) - 1
     table = {"region": np.arange(1, len(boxes) + 1), **_names(parts.classes, foreground, where, member), **boxes}
-    table["rle"] = _texts(number, where, boxes)
+    table["rle"] = _texts(where, member, boxes)
     table.update(_shape(where, member, boxes, mask.shape))
     table.update(_cells(np.where(valid, labels, 0), parts.zone, where, member, len(boxes)))
     table["probability"] = _mean(q, where, member) / 255 if q is not None else np.nan
     table["contrast"] = _contrast(gray, where, member, boxes) if gray is not None else np.nan
-    return pd.DataFrame(table, index=range(len(boxes)))[list(COLUMNS)].astype(COLUMNS)
+    return pd.DataFrame({name: _column(table[name], dtype, len(boxes)) for name, dtype in COLUMNS.items()})
+
+
+def _column(values, dtype: str, n: int):
+    """A column of its type at once: `astype` of a whole table takes as long as all the measuring."""
+    if dtype == "str":
+        return pd.array(values, dtype="str")
+    return np.broadcast_to(np.asarray(values, dtype), n)
 
 
 def encode(region: np.ndarray) -> str:
@@ -114,25 +119,28 @@ class _Boxes(dict):
         return len(self["row"])
 
 
-def _components(classes: np.ndarray, foreground: np.ndarray) -> tuple[np.ndarray, _Boxes]:
-    """(H, W) int32 numbers of the regions, 1 = largest, and their boxes."""
-    cause = _CAUSE[classes] + 8 * (foreground & (classes > 0)).view(np.uint8)
-    number, stats = np.zeros(classes.shape, np.int32), [np.zeros((0, 5), np.int64)]
-    for value in np.flatnonzero(np.bincount(cause.ravel()))[1:] if cause.min() == 0 else np.unique(cause):
+def _components(classes: np.ndarray, foreground: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray, _Boxes]:
+    """(rows, cols) of the wrong pixels, the number of the region of each, 0 = largest, and the regions' boxes."""
+    left, top, width, height = cv2.boundingRect(classes)
+    inside = slice(top, top + height), slice(left, left + width)
+    wrong = classes[inside] > 0
+    cause = _CAUSE[classes[inside]] + 8 * (foreground[inside] & wrong).view(np.uint8)
+    number, stats = np.zeros(cause.shape, np.int32), [np.zeros((0, 5), np.int64)]
+    for value in np.flatnonzero(np.bincount(cause[wrong])):
         chosen = (cause == value).view(np.uint8)
-        left, top, width, height = cv2.boundingRect(chosen)
-        _, part, found, _ = cv2.connectedComponentsWithStats(
-            chosen[top : top + height, left : left + width], connectivity=8
-        )
-        box = number[top : top + height, left : left + width]
+        x, y, width, height = cv2.boundingRect(chosen)
+        _, part, found, _ = cv2.connectedComponentsWithStats(chosen[y : y + height, x : x + width], connectivity=8)
+        box = number[y : y + height, x : x + width]
         np.copyto(box, part + sum(map(len, stats)), where=part > 0)
-        stats.append(found[1:] + np.array([left, top, 0, 0, 0]))
+        stats.append(found[1:] + np.array([left + x, top + y, 0, 0, 0]))
     col, row, width, height, n_pixels = np.concatenate(stats).T.astype(np.int64)
     order = np.lexsort((col, row, -n_pixels))
-    rank = np.zeros(len(order) + 1, np.int32)
-    rank[order + 1] = np.arange(1, len(order) + 1)
+    rank = np.zeros(len(order) + 1, np.int64)
+    rank[order + 1] = np.arange(len(order))
     columns = dict(row=row, col=col, height=height, width=width, n_pixels=n_pixels)
-    return rank[number], _Boxes({name: values[order] for name, values in columns.items()})
+    rows, cols = np.nonzero(wrong)
+    boxes = _Boxes({name: values[order] for name, values in columns.items()})
+    return (rows + top, cols + left), rank[number[rows, cols]], boxes
 
 
 def _names(classes: np.ndarray, foreground: np.ndarray, where, member) -> dict[str, np.ndarray]:
@@ -142,10 +150,10 @@ def _names(classes: np.ndarray, foreground: np.ndarray, where, member) -> dict[s
     return {"class": np.array(CLASSES)[votes[:, 1:].argmax(1)], "kind": np.where(positive, "fp", "fn")}
 
 
-def _texts(number: np.ndarray, where, boxes: _Boxes) -> list[str]:
+def _texts(where, member: np.ndarray, boxes: _Boxes) -> list[str]:
     """The run-length text of every region at once; the same as `encode` of each."""
-    order = np.argsort(number[where], kind="stable")
-    member = number[where][order] - 1
+    order = np.argsort(member, kind="stable")
+    member = member[order]
     place = (where[0][order] - boxes["row"][member]) * boxes["width"][member] + where[1][order] - boxes["col"][member]
     first = np.diff(member, prepend=-1) != 0
     opens = np.flatnonzero(first | (np.diff(place, prepend=-2) != 1))
@@ -187,7 +195,7 @@ def _shape(where, member, boxes: _Boxes, shape: tuple[int, int]) -> dict[str, np
 
 def _cells(labels: np.ndarray, zone: np.ndarray, where, member, n: int) -> dict[str, np.ndarray]:
     """The nearest cell of each region (that of most of its pixels), its radius, and how many it touches."""
-    ids, areas = np.unique(labels, return_counts=True)
+    ids, areas = _areas(labels)
     key = int(max(ids[-1], zone.max())) + 1  # one number for a pair sorts ten times faster than two columns
     pairs, counts = np.unique(member * key + zone[where], return_counts=True)
     order = np.lexsort((counts, pairs // key))  # the last of each region has most pixels
@@ -200,6 +208,15 @@ def _cells(labels: np.ndarray, zone: np.ndarray, where, member, n: int) -> dict[
         touched.append((member * key + beside)[beside > 0])
     touched = np.unique(np.concatenate(touched)) // key
     return dict(cell=cell, cell_radius_px=np.sqrt(area / np.pi), n_cells=np.bincount(touched, minlength=n))
+
+
+def _areas(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ids there are, ascending, and the pixels of each."""
+    if labels.max() > 1 << 20:
+        return np.unique(labels, return_counts=True)
+    counts = np.bincount(labels.ravel())
+    ids = np.flatnonzero(counts)
+    return ids, counts[ids]
 
 
 def _contrast(gray: np.ndarray, where, member, boxes: _Boxes) -> np.ndarray:

@@ -52,7 +52,7 @@ def choose(scene: Scene, scores: pd.DataFrame) -> tuple[str, pd.DataFrame]:
     picked = gallery(
         items,
         key="errors_images",
-        size_px=112,
+        size_px=122,
         strip=True,
         smooth=True,
         selected=scene.indices[image],
