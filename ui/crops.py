@@ -106,11 +106,11 @@ def _frame(colour: np.ndarray, box: Box, cut: tuple[slice, slice], scale: float)
 
 @routes.answering
 def crop(request: Request) -> tuple[bytes, str]:
-    data, index = routes._located(request)
+    data, index = routes.located(request)
     sample = opened.sample(data, index)
-    size = routes._whole(request, "size", 168, 16, 1024)
-    threshold = routes._whole(request, "threshold", 500, 0, 1000) / 1000
-    overlay = bool(routes._whole(request, "overlay", 1, 0, 1))
+    size = routes.whole(request, "size", 168, 16, 1024)
+    threshold = routes.whole(request, "threshold", 500, 0, 1000) / 1000
+    overlay = bool(routes.whole(request, "overlay", 1, 0, 1))
     q = _probabilities(request) if overlay else None
     if q is not None and q.shape != sample.labels.shape:
         raise InputError(f"{sample.name}: the prediction has another size than the image; evaluate the run again.")
@@ -118,10 +118,10 @@ def crop(request: Request) -> tuple[bytes, str]:
     cut, box = (slice(0, height), slice(0, width)), None
     if "row" in request.query_params:
         box = (
-            routes._whole(request, "row", 0, 0, height - 1),
-            routes._whole(request, "col", 0, 0, width - 1),
-            routes._whole(request, "height", 1, 1, height),
-            routes._whole(request, "width", 1, 1, width),
+            routes.whole(request, "row", 0, 0, height - 1),
+            routes.whole(request, "col", 0, 0, width - 1),
+            routes.whole(request, "height", 1, 1, height),
+            routes.whole(request, "width", 1, 1, width),
         )
         cut = window(box, (height, width))
     return drawn(sample, q, cut, size, threshold, box), "image/png"
@@ -136,7 +136,7 @@ def _probabilities(request: Request) -> np.ndarray:
             raise routes.NotFound(f"job {job[:64]!r} keeps no probabilities of image {number}.")
     else:
         run, which = (request.query_params.get(key, "") for key in ("run", "which"))
-        file = routes._probability_file(run, which, number)
+        file = routes.probability_file(run, which, number)
     return decoded(file.read_bytes(), file)
 
 

@@ -73,7 +73,7 @@ def augment_url(name: str, data: Dataset, index: int) -> str:
 def probability_url(run_id: str, which: str, number: int) -> str | None:
     """None if the run left none. `number` counts the val images in the data set's order, as rows of images.parquet."""
     try:
-        file = _probability_file(run_id, which, number)
+        file = probability_file(run_id, which, number)
     except InputError:
         return None
     return f"/seg/probability/{run_id}/{which}/{number}?v={file.stat().st_mtime_ns}"
@@ -120,7 +120,7 @@ def answering(function):
     return endpoint
 
 
-def _located(request: Request) -> tuple[Dataset, int]:
+def located(request: Request) -> tuple[Dataset, int]:
     """The data set and image number of the address, both checked."""
     name, number = request.path_params["name"], request.path_params["index"]
     if name not in registry.entries():
@@ -131,7 +131,7 @@ def _located(request: Request) -> tuple[Dataset, int]:
     return data, number
 
 
-def _whole(request: Request, key: str, default: int, low: int, high: int) -> int:
+def whole(request: Request, key: str, default: int, low: int, high: int) -> int:
     text = request.query_params.get(key, str(default))
     if not re.fullmatch(r"-?\d{1,12}", text) or not low <= int(text) <= high:
         raise InputError(f"{key} is {text[:40]!r}; allowed: a whole number from {low} to {high}.")
@@ -141,15 +141,15 @@ def _whole(request: Request, key: str, default: int, low: int, high: int) -> int
 # Sync endpoints: Starlette runs them in its thread pool, so a slow image holds up nobody else.
 @answering
 def image(request: Request) -> tuple[bytes, str]:
-    data, number = _located(request)
+    data, number = located(request)
     return pixels.png(pixels.shown(opened.sample(data, number).image)), "image/png"
 
 
 @answering
 def thumb(request: Request) -> tuple[bytes, str]:
-    data, number = _located(request)
-    size = _whole(request, "size", 192, 16, 1024)
-    outlined = bool(_whole(request, "outline", 0, 0, 1))
+    data, number = located(request)
+    size = whole(request, "size", 192, 16, 1024)
+    outlined = bool(whole(request, "outline", 0, 0, 1))
     return _thumb(data, number, opened.tag(data, number), size, outlined), "image/png"
 
 
@@ -160,7 +160,7 @@ def _thumb(_data: Dataset, number: int, tag: str, size: int, outlined: bool) -> 
 
 @answering
 def labels(request: Request) -> tuple[bytes, str]:
-    data, number = _located(request)
+    data, number = located(request)
     if not data.records[number].mask:
         raise NotFound(f"{data.records[number].image} has no mask.")
     return pixels.label_map(opened.sample(data, number)), "application/octet-stream"
@@ -168,12 +168,12 @@ def labels(request: Request) -> tuple[bytes, str]:
 
 @answering
 def augment(request: Request) -> tuple[bytes, str]:
-    data, number = _located(request)
+    data, number = located(request)
     recipe = _recipe(request.query_params.get("recipe", "{}"))
-    seed = _whole(request, "seed", 0, 0, 2**31 - 1)
-    n = _whole(request, "n", 8, 0, MAX_SAMPLES)
-    crop_px = _whole(request, "crop", 0, 0, 4096) or None
-    grid = bool(_whole(request, "grid", 0, 0, 1))
+    seed = whole(request, "seed", 0, 0, 2**31 - 1)
+    n = whole(request, "n", 8, 0, MAX_SAMPLES)
+    crop_px = whole(request, "crop", 0, 0, 4096) or None
+    grid = bool(whole(request, "grid", 0, 0, 1))
     normalisation = request.query_params.get("normalisation", "zscore")
     if normalisation not in NORMALISATION_NAMES:
         raise InputError(f"normalisation is {normalisation[:40]!r}; allowed: {', '.join(NORMALISATION_NAMES)}.")
@@ -198,10 +198,10 @@ def _recipe(text: str) -> Recipe:
 @answering
 def probability(request: Request) -> tuple[bytes, str]:
     run_id, which, number = (request.path_params[key] for key in ("run", "which", "number"))
-    return _probability_file(run_id, which, number).read_bytes(), "image/png"
+    return probability_file(run_id, which, number).read_bytes(), "image/png"
 
 
-def _probability_file(run_id: str, which: str, number: int) -> Path:
+def probability_file(run_id: str, which: str, number: int) -> Path:
     if not _SAFE.fullmatch(run_id) or not re.fullmatch(r"best|last|\d{6}", which):
         raise NotFound(f"there is no run {run_id[:60]!r} with checkpoint {which[:20]!r}.")
     file = checkpoints_root() / run_id / "validation" / which / f"{number}.png"
@@ -212,11 +212,11 @@ def _probability_file(run_id: str, which: str, number: int) -> Path:
 
 @answering
 def compared(request: Request) -> tuple[bytes, str]:
-    data, index = _located(request)
+    data, index = located(request)
     run_id, which, number = (request.path_params[key] for key in ("run", "which", "number"))
-    file = _probability_file(run_id, which, number)
+    file = probability_file(run_id, which, number)
     q = decoded(file.read_bytes(), file)
-    size = _whole(request, "size", 256, 16, 1024)
+    size = whole(request, "size", 256, 16, 1024)
     return compared_png(opened.sample(data, index), q, size), "image/png"
 
 

@@ -8,7 +8,7 @@ IoU (1 + IoU for a pair that overlaps enough, below 1 for one that is only near)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,11 +48,16 @@ class _Region:
         return self._shape
 
 
-def recurrent(tables: Sequence[pd.DataFrame], names: Sequence[str] | None = None) -> pd.DataFrame:
+def recurrent(
+    tables: Sequence[pd.DataFrame],
+    names: Sequence[str] | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> pd.DataFrame:
     """Mistakes seen in at least one table, ranked by persistence x mean n_pixels.
 
     tables: one for each checkpoint or run, in order of time, with the columns of `regions` and `image`; a table
     without rows for an image means that nothing is wrong there. names: what to call them (default 1, 2, …).
+    progress is told the share of the images that is done.
 
     Columns: image, kind, class (most frequent), row, col, height, width, rle (latest region), centre_row, centre_col,
     n_pixels (mean where seen), persistence (share of the tables, 0 to 1), n_seen, seen_in (names), born, last_seen,
@@ -63,8 +68,10 @@ def recurrent(tables: Sequence[pd.DataFrame], names: Sequence[str] | None = None
     if len(names) != len(tables) or len(set(names)) != len(names):
         raise InputError(f"{len(tables)} tables and the names {names}; one name for each table, no name twice.")
     mistakes: list[_Mistake] = []
-    for places in _grouped(tables).values():
+    groups = _grouped(tables)
+    for done, places in enumerate(groups.values(), start=1):
         mistakes += _follow(places)
+        progress(done / len(groups))
     rows = [_summary(m, names) for m in mistakes]
     table = pd.DataFrame(rows, columns=list(_SUMMARY))
     return table.sort_values(["damage", "image", "row", "col"], ascending=[False, True, True, True], ignore_index=True)

@@ -116,9 +116,22 @@ def _same_place_gallery(scene: Scene, tables: list[tuple[str, pd.DataFrame]], ki
     region_gallery(scene, shown, key=f"errors_back_{what}_{kind}", notes=notes, size_px=120)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Following mistakes from one to the next …")
-def _recurrent(stamp: tuple, _tables: list[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
-    return recurrent([t[t.n_pixels >= MIN_PIXELS] for _, t in _tables], [name for name, _ in _tables])
+def _recurrent(stamp: tuple, tables: list[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    kept = _slot(stamp)
+    if "table" not in kept:
+        text = "Following mistakes from one to the next …"
+        bar = st.progress(0.0, text=text)
+        large = [t[t.n_pixels >= MIN_PIXELS] for _, t in tables]
+        names = [name for name, _ in tables]
+        kept["table"] = recurrent(large, names, lambda share: bar.progress(share, text=text))
+        bar.empty()
+    return kept["table"]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _slot(stamp: tuple) -> dict[str, pd.DataFrame]:
+    """A place to keep a table in; what a cached function does itself may not draw a bar."""
+    return {}
 
 
 def look_alikes(scene: Scene, measured: Measured) -> None:
