@@ -103,14 +103,14 @@ def _same_place_gallery(scene: Scene, tables: list[tuple[str, pd.DataFrame]], ki
     span = f"{tables[0][0]} … {tables[-1][0]}"
     st.caption(
         f"{len(found)} places were wrong in at least two of {len(tables)} {what} ({span}), {alive} still are. "
-        f"Ranked by damage: share of the {what} times mean size. At threshold 0.50, from {MIN_PIXELS} px on."
+        f"Ranked by damage: share of the {what} times mean size (~). At threshold 0.50, from {MIN_PIXELS} px on."
     )
     if not len(found):
         st.info("No mistake came back at the same place.", icon=":material/check:")
         return
     shown = found.head(SHOWN)
     notes = [
-        f"{row.n_seen} of {len(tables)} · {row.n_pixels:.0f} px{'' if row.alive else ' · gone now'}"
+        f"{row.n_seen} of {len(tables)} · ~{row.n_pixels:.0f} px{'' if row.alive else ' · gone now'}"
         for row in shown.itertuples()
     ]
     region_gallery(scene, shown, key=f"errors_back_{what}_{kind}", notes=notes, size_px=120)
