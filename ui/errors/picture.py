@@ -14,7 +14,7 @@ from ui.components.synced_viewer import region_items, synced_viewer
 from ui.errors import scene as scenes
 from ui.errors.images import neighbours
 from ui.errors.scene import VIEWER, ImageView, Scene
-from ui.errors.words import KINDS, meaning, number, one
+from ui.errors.words import KINDS, meaning, one
 
 LISTED = 300
 GONE = "place"  # id of a place where nothing is wrong any more
@@ -144,8 +144,3 @@ def _told(view: ImageView, pick: Mapping[str, Any] | None, selected: str | None)
     name = row["class"]
     sure = "" if row.probability != row.probability else f", mean probability {row.probability:.2f}"
     return f"**{one(name).capitalize()}** ({KINDS[row.kind]}): {row.n_pixels} px{sure}. {meaning(name)}"
-
-
-def figures_line(view: ImageView) -> str:
-    c = view.counts
-    return f"IoU {number(c.iou)} · Dice {number(c.dice)} · precision {number(c.precision)} · recall {number(c.recall)}"
