@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import sys
 from dataclasses import dataclass
 
 import torch
@@ -41,6 +43,23 @@ class Device:
         if not self.bfloat16:
             return contextlib.nullcontext()
         return torch.autocast(self.name, dtype=torch.bfloat16)
+
+
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # names of glibc's mallopt(3)
+
+
+def keep_memory() -> None:
+    """Let the C library keep freed blocks instead of giving them back to the system after every step.
+
+    Measured with glibc: page faults made a training step on two cores take 1.3 to 1.5 times as long. Other systems
+    have other allocators and no mallopt; nothing happens there.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 2**30)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def choose_device(name: str = "auto", precision: str = "auto") -> Device:

@@ -21,7 +21,7 @@ from seglib.settings import plain
 from seglib.training import schedule
 from seglib.training.checkpoint import BEST, LAST, load_last, load_weights, save_last, save_weights
 from seglib.training.config import Config
-from seglib.training.device import choose_device
+from seglib.training.device import choose_device, keep_memory
 from seglib.training.draws import Draws
 from seglib.training.events import Event, Finished, Note, Planned, Saved, Started, Step, Summary, Validation
 from seglib.training.loader import batches
@@ -80,6 +80,7 @@ def train(
 class _Loop:
     def __init__(self, config: Config, folder: Path, should_stop: Callable[[], bool]):
         self.config, self.folder, self.should_stop = config, folder, should_stop
+        keep_memory()
         self.dataset = open_training_data(config)
         self.draws = Draws(self.dataset, config)
         self.device = choose_device(config.training.device, config.training.precision)
