@@ -16,7 +16,7 @@ How to add one:
        construct_output_module()              to one map of logits (no sigmoid: the losses have it)
 
    `self.construct_block(before, after)` gives the usual convolutions with norm and activation as set in the form.
-2. Choose it: in the form under "Name", or `--set model.name=DilatedUNet`.
+2. Choose it: in the form under "Network", or `--set model.name=DilatedUNet`.
 3. Arguments of your own go into `__init__` as below and are set by `--set 'model.extra={"dilations": [1, 2, 4]}'`.
    Keep them BEFORE `super().__init__(...)`: that call builds the modules.
 
