@@ -125,11 +125,15 @@ def _wrong(spec: Spec, value: Any, wanted: str) -> InputError:
 def _number(spec: Spec, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _wrong(spec, value, "a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # JSON knows whole numbers of any length
+        raise _wrong(spec, str(value)[:20] + "…", "a number that a computer can hold") from None
 
 
 def _int(spec: Spec, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+    number = not isinstance(value, bool) and isinstance(value, (int, float))
+    if not number or not math.isfinite(_number(spec, value)) or value != int(value):
         raise _wrong(spec, value, "a whole number")
     return int(value)
 

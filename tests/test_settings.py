@@ -34,6 +34,10 @@ def test_round_trip():
     [
         ({"count": 10}, ["count", "10", "from 1 to 9"]),
         ({"count": 2.5}, ["count", "2.5", "whole number"]),
+        ({"count": float("nan")}, ["count", "nan", "whole number"]),
+        ({"count": float("inf")}, ["count", "inf", "whole number"]),
+        ({"count": 10**400}, ["count", "1000", "a number"]),
+        ({"limit": 10**400}, ["limit", "1000", "a number"]),
         ({"count": True}, ["count", "whole number"]),
         ({"cuont": 2}, ["cuont", "Did you mean count?"]),
         ({"limit": -1.0}, ["limit", "-1.0"]),
