@@ -182,6 +182,25 @@ def test_resume_needs_a_checkpoint_and_a_run_at_rest(data, root):
     assert run.state().name == "failed"
 
 
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        ({"minutes": 5.0}, "it ends by training.steps"),  # the run had no such limit: that would be less, not more
+        ({"steps": 3}, "must be more than the 4"),
+        ({"steps": "many"}, "whole number"),
+        ({"steps": 10.5}, "whole number"),
+    ],
+)
+def test_a_resume_is_given_more_of_what_ends_the_run(data, root, budget, words):
+    run = launcher.create(tiny_config(data), "short", root)
+    record.update(run.folder, "finished")
+    (run.folder / "last.pt").touch()
+    with pytest.raises(InputError, match=words):
+        launcher.prepare_resume(run, **budget)
+    assert run.state().name == "finished"
+    launcher.prepare_resume(run, steps=5)
+
+
 def test_a_worker_gets_seglib_and_the_memory_settings(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "7")

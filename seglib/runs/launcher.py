@@ -13,7 +13,7 @@ from seglib.runs import identity, lock, process, record
 from seglib.runs.files import write_json
 from seglib.runs.store import Run, check_id, checkpoints_root, portable
 from seglib.settings import plain
-from seglib.training.config import Config
+from seglib.training.config import BUDGET, Config
 
 
 def create(
@@ -117,7 +117,8 @@ def prepare_resume(
 ) -> Run:
     """Mark a run that has ended as starting again, with a larger budget if given (new totals, not additions).
 
-    Raises InputError while it is alive, without a checkpoint, and for a budget that is not larger.
+    Raises InputError while it is alive, without a checkpoint, and for a budget that is not larger or that the run
+    had no limit on: that would end it sooner, not later.
     """
     process.reap()
     given = {k: v for k, v in {"epochs": epochs, "steps": steps, "minutes": minutes}.items() if v is not None}
@@ -135,9 +136,15 @@ def prepare_resume(
 
 
 def _check_budget(run: Run, given: dict[str, float]) -> None:
-    before = {**plain(run.config().training), **run.record().get("budget", {})}
+    training = run.config().training
+    before = {**plain(training), **run.record().get("budget", {})}
+    limits = [key for key in BUDGET if before.get(key) is not None]
+    replace(training, **given)  # refuses what is no number
     for key, value in given.items():
-        if before.get(key) is not None and value <= before[key]:
+        if key not in limits:
+            ends = " and ".join(f"training.{limit} ({before[limit]})" for limit in limits)
+            raise InputError(f"training.{key} is no limit of run {run.id}: it ends by {ends}; give more of that.")
+        if value <= before[key]:
             raise InputError(f"training.{key} is {value}; to go on it must be more than the {before[key]} the run had.")
 
 
