@@ -60,6 +60,23 @@ def test_a_kill_at_any_rename_leaves_a_checkpoint(tmp_path, monkeypatch, calls_b
     assert load_last(tmp_path)[0]["step"] in (2, 3)
 
 
+def test_a_file_that_somebody_reads_is_replaced_a_moment_later(tmp_path, monkeypatch):
+    """Windows refuses the rename meanwhile; a page that looks must not end a training."""
+    save_last(tmp_path, state(1))
+    rename, refused = Path.replace, []
+
+    def busy(self, target):
+        if len(refused) < 3:
+            refused.append(target)
+            raise PermissionError(13, "in use")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", busy)
+    save_last(tmp_path, state(2))
+    assert len(refused) == 3
+    assert load_last(tmp_path)[0]["step"] == 2
+
+
 def test_nothing_intact_is_an_error(tmp_path):
     with pytest.raises(InputError, match="nothing to resume"):
         load_last(tmp_path)

@@ -13,6 +13,7 @@ from seglib.data.dataset import Dataset
 from seglib.data.readers import to_gray
 from seglib.data.sample import Sample
 from seglib.errors.report import Case, Measured, measure
+from seglib.files import put_in_place
 from seglib.runs import validation
 from seglib.runs.store import Run
 
@@ -36,7 +37,7 @@ def write_table(file: Path, table: pd.DataFrame) -> None:
     """As parquet, whole or not at all."""
     temporary = file.with_name(file.name + ".tmp")
     table.to_parquet(temporary, index=False)
-    temporary.replace(file)
+    put_in_place(temporary, file)
 
 
 class Diagnosis:

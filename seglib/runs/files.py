@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
+
+from seglib.files import put_in_place
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -20,22 +21,10 @@ def write_json(path: Path, content: Any) -> None:
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
-        _replace(Path(name), path)
+        put_in_place(Path(name), path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def _replace(source: Path, target: Path) -> None:
-    """Windows refuses to replace a file that somebody reads just now; a moment later it works."""
-    for attempt in range(20):
-        try:
-            source.replace(target)
-            return
-        except PermissionError:
-            if attempt == 19:
-                raise
-            time.sleep(0.05)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from seglib.exceptions import InputError
+from seglib.files import put_in_place
 
 LAST, PREVIOUS, BEST = "last.pt", "last.previous.pt", "best.safetensors"
 
@@ -30,7 +31,7 @@ def save_last(folder: Path, state: dict[str, Any]) -> Path:
     temporary = _write(target, lambda file: torch.save(state, file))
     if is_intact(target):
         for suffix in ("", ".sha256"):
-            Path(f"{target}{suffix}").replace(Path(folder) / f"{PREVIOUS}{suffix}")
+            put_in_place(Path(f"{target}{suffix}"), Path(folder) / f"{PREVIOUS}{suffix}")
     _publish(temporary, target)
     return target
 
@@ -118,8 +119,8 @@ def _publish(temporary: Path, target: Path) -> None:
     note = _beside(temporary)
     note.write_text(_sha256(temporary), encoding="ascii")
     _flush(note)
-    note.replace(_beside(target))
-    temporary.replace(target)
+    put_in_place(note, _beside(target))
+    put_in_place(temporary, target)
     _flush_folder(target.parent)
 
 

@@ -11,6 +11,7 @@ from seglib.augment.pipeline import generator
 from seglib.data.cache import SampleCache
 from seglib.data.dataset import Dataset
 from seglib.evaluate import ImageScore, predictions, ratios, rows
+from seglib.files import put_in_place
 from seglib.images import write_png
 from seglib.predict.predictor import Predictor
 from seglib.training.events import Summary
@@ -77,7 +78,7 @@ def write_table(file: Path, scores: list[ImageScore]) -> None:
     columns = ["image", "group", "tp", "fp", "fn", "tn", "n_valid"]
     temporary = file.with_name(file.name + ".tmp")
     pd.DataFrame(rows(scores), columns=columns).to_parquet(temporary, index=False)
-    temporary.replace(file)
+    put_in_place(temporary, file)
 
 
 def _swap(new: Path, old: Path) -> None:
@@ -85,6 +86,6 @@ def _swap(new: Path, old: Path) -> None:
     aside = old.with_name(old.name + ".old")
     shutil.rmtree(aside, ignore_errors=True)
     if old.exists():
-        old.replace(aside)
-    new.replace(old)
+        put_in_place(old, aside)
+    put_in_place(new, old)
     shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,24 @@
+"""Files: one put in the place of another in one move, on every system."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+ATTEMPTS, PAUSE_S = 40, 0.05
+
+
+def put_in_place(source: Path, target: Path) -> None:
+    """Rename the file or folder `source` to `target`, over a file that is there.
+
+    Windows refuses while somebody has it open, such as a page that reads a picture of a running training; a moment
+    later it works. Raises the PermissionError of the last of ATTEMPTS.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            Path(source).replace(target)
+            return
+        except PermissionError:
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(PAUSE_S)
