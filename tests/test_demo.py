@@ -88,6 +88,6 @@ def test_what_exists_is_not_overwritten(tmp_path):
     make_demo(tmp_path / "mine", n_images=1, size=64)
     with pytest.raises(InputError, match="not an empty folder"):
         make_demo(tmp_path / "mine", n_images=1, size=64)
-    for options, word in (({"n_images": 0}, "0 images"), ({"size": 10}, "10 px")):
+    for options, word in (({"n_images": 0}, "0 images"), ({"size": 10}, "10 px"), ({"seed": -1}, "seed -1")):
         with pytest.raises(InputError, match=word):
             make_demo(tmp_path / "x", **options)

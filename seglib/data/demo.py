@@ -49,7 +49,7 @@ def make_demo(
     `progress(done, total)` is called after every picture. Raises InputError if `folder` exists and is not empty.
     """
     folder = Path(folder)
-    _check(folder, n_images, size)
+    _check(folder, n_images, seed, size)
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -67,9 +67,11 @@ def make_demo(
     return folder
 
 
-def _check(folder: Path, n_images: int, size: int) -> None:
+def _check(folder: Path, n_images: int, seed: int, size: int) -> None:
     if not 1 <= n_images <= 10_000:
         raise InputError(f"the demo was asked for {n_images} images; allowed: 1 to 10000.")
+    if seed < 0:
+        raise InputError(f"the demo was asked for seed {seed}; allowed: whole numbers from 0.")
     if not 64 <= size <= 2048:
         raise InputError(f"the demo was asked for a size of {size} px; allowed: 64 to 2048.")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
