@@ -10,10 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from seglib.exceptions import InputError
+from seglib.images import write_png
 
 Progress = Callable[[float, str], None]
 StopAsked = Callable[[], bool]
@@ -87,10 +85,6 @@ def _checked(name: str) -> str:
     return name
 
 
-def _write_png(file: Path, picture: np.ndarray) -> None:
-    file.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
-
-
 def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
     """Probabilities, counts and wrong regions of a whole split, such as train beside val.
 
@@ -118,7 +112,7 @@ def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_st
         for prediction in predictions(predictor, dataset, indices, threshold):
             if should_stop():
                 raise Cancelled
-            _write_png(result / f"{len(scores)}.png", prediction.q)  # numbered as the rows of images.parquet
+            write_png(result / f"{len(scores)}.png", prediction.q)  # numbered as the rows of images.parquet
             scores.append(prediction.score)
             progress(len(scores) / len(indices), prediction.sample.name)
             yield diagnosis.case(prediction.sample, prediction.q)
