@@ -123,6 +123,11 @@ def test_resume_goes_on_and_refuses_other_settings(trained, capsys):
         (["evaluate", "tiny", "--checkpoint", "best", "--data", "DATA/nowhere"], "nowhere"),
         (["predict", "tiny", "DATA/images/gone.png", "--out", "DATA/out"], "gone.png"),
         (["predict", "tiny", "DATA/images/d1.png", "DATA/masks/d1.png", "--out", "DATA/out"], "two images"),
+        (["predict", "tiny", "DATA/images/d1.png", "--out", "DATA/images", "--overwrite"], "one of the images"),
+        (["predict", "tiny", "DATA/images/d1.png", "--out", "DATA/dataset.csv"], "dataset.csv"),
+        (["train", "--run", "tiny", "--resume", "--minutes", "5"], "training.steps"),
+        (["train", "--run", "tiny", "--resume", "--set", "training.steps=many"], "whole number"),
+        (["demo", "DATA/new", "--seed", "-1"], "seed"),
         (["frobnicate"], "frobnicate"),
     ],
 )
@@ -151,6 +156,26 @@ def test_without_a_val_split(capsys, tmp_path):
     assert answer(capsys, "evaluate", "r", "--checkpoints", tmp_path / "ck", "--split", "train")[0] == 0
 
 
+def test_data_at_another_place_is_split_as_the_run_split_it(capsys, tmp_path):
+    """Frames of one movie, without a csv: only the run knows that they were cut into blocks."""
+    data = make_disc_data(tmp_path / "discs", n_train=6, n_val=0)
+    (data / "dataset.csv").unlink()
+    for kind in ("images", "masks"):
+        for file in (data / kind).iterdir():
+            file.rename(file.with_name(f"movie_t{file.stem[1:]}.png"))
+    command = ["train", "--data", data, "--run", "r", "--checkpoints", tmp_path / "ck"]
+    assert answer(capsys, *command, "--set", "data.split=blocks", *SETTINGS)[0] == 0
+    code, before, err = answer(capsys, "evaluate", "r", "--checkpoints", tmp_path / "ck", "--json")
+    assert code == 0
+    assert "frames of one movie, not independent" in err
+    data.rename(tmp_path / "elsewhere")
+    assert answer(capsys, "evaluate", "r", "--checkpoints", tmp_path / "ck")[0] == 2
+    moved = ["evaluate", "r", "--checkpoints", tmp_path / "ck", "--json", "--data", tmp_path / "elsewhere"]
+    code, after, _ = answer(capsys, *moved)
+    assert code == 0
+    assert after == before
+
+
 def test_demo_and_check(capsys, tmp_path):
     code, out, _ = answer(capsys, "demo", tmp_path / "demo", "--images", 4)
     assert code == 0
@@ -158,6 +183,10 @@ def test_demo_and_check(capsys, tmp_path):
     code, out, _ = answer(capsys, "check", tmp_path / "demo", "--json")
     assert code == 0
     assert json.loads(out)["n_images"] == 4
-    (tmp_path / "demo" / "images" / "stray.png").write_bytes(b"no picture")
-    code, out, _ = answer(capsys, "check", tmp_path / "discs-gone", "--json", "--strict")
-    assert code == 2
+    assert answer(capsys, "check", tmp_path / "demo", "--strict")[0] == 0
+    next((tmp_path / "demo" / "images").iterdir()).write_bytes(b"no picture")
+    code, out, _ = answer(capsys, "check", tmp_path / "demo", "--json")
+    assert code == 0  # it could look
+    assert "unreadable_image" in {f["code"] for f in json.loads(out)["findings"] if f["severity"] == "error"}
+    assert answer(capsys, "check", tmp_path / "demo", "--strict")[0] == 2
+    assert answer(capsys, "check", tmp_path / "gone", "--json")[0] == 2

@@ -21,6 +21,7 @@ def predict(args: argparse.Namespace) -> None:
     run = find_run(args.run, args.checkpoints)
     targets = output_files(args.images, args.out, args.probabilities)
     check_free(targets, args.overwrite)
+    check_inputs_stay(args.images, targets)
     images = [read_image(image) for image in args.images[:1]]  # a mistake in the first shows before torch is loaded
     predictor = load_predictor(run.folder, args.checkpoint)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -41,6 +42,14 @@ def output_files(images: list[Path], out: Path, probabilities: bool) -> list[lis
     """The files each image will get: its mask, and its probabilities if asked for."""
     endings = [".png", "_probability.png"] if probabilities else [".png"]
     return [[Path(out) / f"{Path(image).stem}{ending}" for ending in endings] for image in images]
+
+
+def check_inputs_stay(images: list[Path], targets: list[list[Path]]) -> None:
+    """Raises InputError if a mask would be written over one of the images, which --overwrite does not mean."""
+    given = {Path(image).resolve() for image in images}
+    for file in (file for files in targets for file in files):
+        if file.resolve() in given:
+            raise InputError(f"{file} is one of the images: choose another --out, its mask would replace it.")
 
 
 def check_free(targets: list[list[Path]], overwrite: bool) -> None:

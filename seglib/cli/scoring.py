@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seglib.cli.bar import bar
+from seglib.data.splits import NOT_INDEPENDENT
 from seglib.exceptions import InputError
+
+if TYPE_CHECKING:
+    from seglib.data.dataset import Dataset
+    from seglib.runs.store import Run
 
 TOLD_MISTAKES = 10  # --json names all
 
@@ -28,25 +34,36 @@ class Scoring:
 
 def open_scoring(name: str, args: argparse.Namespace) -> Scoring:
     """Raises InputError where run, checkpoint, data set or split is not there."""
-    from seglib.data.dataset import open_dataset
     from seglib.predict.predictor import load_predictor
     from seglib.runs.store import find_run
 
     run = find_run(name, args.checkpoints)
-    if args.data:
-        dataset = open_dataset(args.data)
-    else:
-        data = run.config().data
-        if not Path(run.data_path()).exists():
-            raise InputError(
-                f"the data set of run {run.id} is not at {run.data_path()} any more; name it with --data DIR."
-            )
-        dataset = open_dataset(run.data_path(), grouping=data.grouping, split=data.split, fold=data.fold)
+    dataset = opened(run, args.data)
     indices = dataset.indices(args.split)
     if not indices:
         other = {"val": "train", "train": "val"}[args.split]
         raise InputError(f"{dataset.path} has no labelled {args.split} images: try --split {other}.")
+    if args.split == "val" and not dataset.independent:
+        print(f"{dataset.path}: {NOT_INDEPENDENT}; the IoU flatters", file=sys.stderr)
     return Scoring(run, load_predictor(run.folder, args.checkpoint), dataset, indices)
+
+
+def opened(run: Run, given: Path | None) -> Dataset:
+    """The run's own data set, or the one in folder `given`, which may be the same at another place.
+
+    The run's grouping and split hold wherever no dataset.csv decides; its fold holds for its own data set alone.
+    Raises InputError where the data set is not there any more.
+    """
+    from seglib.data.dataset import open_dataset
+    from seglib.data.records import CSV_NAME
+
+    own, data = run.data_path(), run.config().data
+    folder = Path(given) if given else own
+    if not given and not own.exists():
+        raise InputError(f"the data set of run {run.id} is not at {own} any more; name it with --data DIR.")
+    if not (folder / CSV_NAME).is_file():
+        return open_dataset(folder, grouping=data.grouping, split=data.split)
+    return open_dataset(folder, fold=data.fold if folder.resolve() == own or not own.exists() else None)
 
 
 def evaluate(args: argparse.Namespace) -> None:
