@@ -17,6 +17,7 @@ from seglib.cli import main
 from seglib.runs.store import checkpoints_root
 
 SETTINGS = [
+    "recipe=gentle",
     "model.depth=3",
     "model.channels=8",
     "data.crop_px=128",

@@ -17,7 +17,7 @@ from seglib.exceptions import InputError
 from seglib.settings import Settings, build, nearest, plain, setting
 
 BORDER_NAMES = ("reflect", "constant")
-SHIPPED = ("none", "exercise", "gentle", "strong")
+SHIPPED = ("none", "exercise", "light", "gentle", "strong")
 RECIPES_FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 
 # Devices of Windows, which open no file whatever their ending

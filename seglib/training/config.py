@@ -157,7 +157,7 @@ BUDGET = ("epochs", "steps", "minutes")  # asking for epochs says that the minut
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
-        "recipe": "gentle",
+        "recipe": "light",
         "model.channels": 8,
         "optimizer.lr": 4e-3,
         "training.ema": 0.99,
@@ -178,9 +178,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training.epochs": 20,
     },
     "best": {
-        "recipe": "gentle",
+        "recipe": "light",
         "model.channels": 16,
-        "model.residual": True,
         "optimizer.lr": 3e-3,
         "training.ema": 0.995,
         "training.minutes": 30.0,
