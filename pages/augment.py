@@ -51,7 +51,7 @@ def _image(name: str, data: Dataset) -> int:
     offered = data.indices("train") or data.indices("val") or list(range(len(data.records)))
     key = f"{IMAGE}_{name}"
     asked = st.query_params.get("image", "")
-    if key not in st.session_state and asked.isdigit() and int(asked) in offered:
+    if key not in st.session_state and asked in map(str, offered):
         st.session_state[key] = int(asked)
     if st.session_state.get(key) not in offered:
         st.session_state[key] = offered[0]

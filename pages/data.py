@@ -248,7 +248,7 @@ def _asked_picture(data: Dataset) -> int | None:
     text = st.query_params.get("image", "")
     if not text:
         return None
-    if not text.isdecimal() or int(text) >= len(data.records):
+    if not text.isdecimal() or len(text) > 9 or int(text) >= len(data.records):
         st.warning(f"There is no picture {text[:20]!r}; this data set has {len(data.records)}, numbered from 0.")
         return None
     return int(text)

@@ -71,6 +71,12 @@ def test_sliders_come_from_the_recipes_own_metadata(home):
     assert data["n"] == 8 and data["crop"] == 0 and data["url"].startswith("/seg/augment/discs/0?")
 
 
+def test_a_senseless_image_in_the_address_shows_the_first(home):
+    for wrong in ("²", "9" * 5000, "x"):
+        at = page(image=wrong)
+        assert not at.exception and preview(at)["url"].startswith("/seg/augment/discs/0?")
+
+
 def test_a_recipe_is_loaded_by_name(home):
     at = page()
     before = preview(at)["version"]

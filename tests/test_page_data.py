@@ -88,7 +88,7 @@ def test_a_picture_is_enlarged_and_left_again(discs):
     assert at.query_params["image"] == "2" and "**d2**" in texts(at)
     at.button(key="picture_back").click().run()
     assert "image" not in at.query_params and at.session_state["data_order"]
-    for wrong in ("99", "x", "-1"):
+    for wrong in ("99", "x", "-1", "9" * 5000):
         at = page(data="discs", image=wrong)
         assert not at.exception and "There is no picture" in texts(at)
 

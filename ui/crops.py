@@ -140,4 +140,4 @@ def _probabilities(request: Request) -> np.ndarray:
     return decoded(file.read_bytes(), file)
 
 
-ROUTES = [Route("/seg/crop/{name}/{index:int}/{number:int}", crop)]
+ROUTES = [Route("/seg/crop/{name}/{index:number}/{number:number}", crop)]

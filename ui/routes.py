@@ -19,6 +19,7 @@ from pathlib import Path, PureWindowsPath
 from urllib.parse import quote, urlencode
 
 import streamlit as st
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -41,6 +42,21 @@ _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _FRESH = {"Cache-Control": "no-store"}
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 MAX_SAMPLES = 16
+
+
+class Number(Convertor[int]):
+    """`{index:number}`, at most nine digits: Starlette's own `int` takes so many that Python refuses them, a 500."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("number", Number())
 
 
 class NotFound(InputError):
@@ -190,7 +206,7 @@ def _original(_data: Dataset, number: int, tag: str, normalisation: str) -> pixe
 def _recipe(text: str) -> Recipe:
     try:
         values = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for ten thousand brackets
         raise InputError("recipe is not JSON.") from None
     return build(Recipe, values)
 
@@ -247,13 +263,13 @@ def _job(request: Request) -> jobs.Job:
 
 
 ROUTES = [
-    Route("/seg/image/{name}/{index:int}", image),
-    Route("/seg/thumb/{name}/{index:int}", thumb),
-    Route("/seg/labels/{name}/{index:int}", labels),
-    Route("/seg/augment/{name}/{index:int}", augment),
-    Route("/seg/probability/{run}/{which}/{number:int}", probability),
-    Route("/seg/compared/{name}/{index:int}/{run}/{which}/{number:int}", compared),
+    Route("/seg/image/{name}/{index:number}", image),
+    Route("/seg/thumb/{name}/{index:number}", thumb),
+    Route("/seg/labels/{name}/{index:number}", labels),
+    Route("/seg/augment/{name}/{index:number}", augment),
+    Route("/seg/probability/{run}/{which}/{number:number}", probability),
+    Route("/seg/compared/{name}/{index:number}/{run}/{which}/{number:number}", compared),
     Route("/seg/result/{job}/{file}", result),
-    Route("/seg/source/{job}/{number:int}", source),
+    Route("/seg/source/{job}/{number:number}", source),
     tensorboard.ROUTE,
 ]
