@@ -1,6 +1,8 @@
 """Readers: every format gives back its pixels; every damaged or senseless file ends in one line that names it."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -161,6 +163,19 @@ def test_orientation_is_one_rule_for_image_and_mask(tmp_path, orientation):
     np.testing.assert_array_equal(read_mask(tmp_path / "m.png")[0], expected)
     tifffile.imwrite(tmp_path / "m.tif", labels, extratags=[(274, "H", 1, orientation, True)])
     np.testing.assert_array_equal(read_mask(tmp_path / "m.tif")[0], expected)
+
+
+def test_orientation_of_sixteen_bit_colours(tmp_path):
+    """These are not decoded by Pillow, which would cut them to 8 bits; the rule is the same."""
+    file = save(tmp_path / "deep.png", RGB16)
+    exif = Image.Exif()
+    exif[274] = 6
+    body = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    header = 8 + 25  # signature and IHDR
+    content = file.read_bytes()
+    file.write_bytes(content[:header] + chunk + content[header:])
+    np.testing.assert_array_equal(read_image(file), np.rot90(RGB16, -1))
 
 
 def test_alpha(tmp_path):

@@ -6,6 +6,7 @@ image and mask alike: a stored orientation (EXIF in PNG and JPEG, the TIFF tag) 
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Callable
@@ -113,7 +114,8 @@ def _read_pillow(path: Path) -> Raster:
     if data.startswith(_PNG_SIGNATURE):
         depth, colour_type = _check_png(data, path)
         if depth == 16 and colour_type != 0:  # Pillow would cut these to 8 bits
-            return Raster(_decode_deep_png(data, path))
+            with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+                return Raster(_oriented(_decode_deep_png(data, path), image.getexif().get(_EXIF_ORIENTATION, 1)))
     elif not data.startswith(b"\xff\xd8"):
         raise InputError(f"{path}: the file is neither PNG nor JPEG inside. Export it again as one of them.")
     elif data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
