@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from seglib.data.splits import NOT_INDEPENDENT
 from seglib.errors.report import Measured
 from seglib.exceptions import InputError
 from seglib.runs import predicted
@@ -39,6 +40,8 @@ def _page(run: Run, view: scene.Scene) -> None:
     at = view.threshold if known or view.threshold == predicted.STORED_THRESHOLD else predicted.STORED_THRESHOLD
     own, other = headline.figures(scores), _other_split(run, view.predicted)
     headline.draw(view.predicted.split, own, other, at, view.data.counts())
+    if not run.independent:
+        st.caption(f":material/info: Train and val are {NOT_INDEPENDENT}: the IoU flatters.")
     if view.gone:
         st.warning(
             f"{len(view.gone)} images are not in the data set any more, such as {view.gone[0]}.",

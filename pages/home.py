@@ -3,6 +3,7 @@
 import streamlit as st
 
 from seglib.data.dataset import Dataset
+from seglib.data.splits import NOT_INDEPENDENT
 from seglib.runs.store import Run
 from ui import navigation, opened, progress, routes, state
 from ui.components.gallery import gallery
@@ -101,7 +102,11 @@ def _run_row(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         score = f"{iou:.4f}" if iou is not None else "no validation set" if standing.state == "finished" else "–"
         st.markdown(f"**{run.name}**", width="stretch")
-        st.markdown(f"IoU **{score}**" if iou is not None else score, width="content")
+        st.markdown(
+            f"IoU **{score}**{'' if run.independent else ', not independent'}" if iou is not None else score,
+            width="content",
+            help=None if run.independent else f"Train and val are {NOT_INDEPENDENT}.",
+        )
         progress.badge(standing.state)
         navigation.link("errors", "Errors", run=run.id)
     if standing.live:

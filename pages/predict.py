@@ -8,6 +8,7 @@ import streamlit as st
 
 from seglib.data.dataset import Dataset
 from seglib.data.readers import IMAGE_SUFFIXES
+from seglib.data.splits import NOT_INDEPENDENT
 from seglib.exceptions import InputError
 from seglib.predict import outputs
 from seglib.runs.store import Run
@@ -96,7 +97,8 @@ def _pick_run(runs: list[Run]) -> tuple[Run, str]:
 
 def _run_label(run: Run) -> str:
     iou = run.best_iou()
-    score = f"val IoU {iou:.3f}" if iou is not None else "no validation"
+    mark = "" if run.independent else ", not independent"
+    score = f"val IoU {iou:.3f}{mark}" if iou is not None else "no validation"
     return f"{run.name} · {score} · trained on {run.data_path().name}"
 
 
@@ -231,7 +233,8 @@ def _said(task: Task, rows: list[dict], threshold: float) -> None:
     run, n = task.run, len(rows)
     there = (run.folder / "config.json").is_file()
     iou = run.best_iou() if there else None
-    score = f" (pooled val IoU {iou:.4f})" if iou is not None and task.checkpoint == "best" else ""
+    mark = "" if run.independent else f", {NOT_INDEPENDENT}"
+    score = f" (pooled val IoU {iou:.4f}{mark})" if iou is not None and task.checkpoint == "best" else ""
     what = "picture" if n == 1 else "pictures"
     gone = "" if there else " (this run is not there any more)"
     st.markdown(

@@ -164,7 +164,9 @@ def test_data_at_another_place_is_split_as_the_run_split_it(capsys, tmp_path):
         for file in (data / kind).iterdir():
             file.rename(file.with_name(f"movie_t{file.stem[1:]}.png"))
     command = ["train", "--data", data, "--run", "r", "--checkpoints", tmp_path / "ck"]
-    assert answer(capsys, *command, "--set", "data.split=blocks", *SETTINGS)[0] == 0
+    code, _, err = answer(capsys, *command, "--set", "data.split=blocks", *SETTINGS)
+    assert code == 0
+    assert "frames of one movie, not independent" in err
     code, before, err = answer(capsys, "evaluate", "r", "--checkpoints", tmp_path / "ck", "--json")
     assert code == 0
     assert "frames of one movie, not independent" in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -74,6 +75,22 @@ def test_opens_on_the_best_run_and_its_worst_image(run):
     records = [r.image for r in open_dataset(run.data_path()).records]
     assert at.query_params["image"] == str(records.index(worst))
     assert "Every wrong pixel counts once" in texts(at)
+
+
+def test_an_iou_on_frames_of_one_movie_is_marked_wherever_it_stands(run):
+    file = run.folder / "config.json"
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    settings["data"]["split"] = "blocks"
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    at = page(data="data")
+    assert "frames of one movie, not independent" in texts(at)
+    assert "not independent" in at.get_by_key("sidebar_run").options[0]
+    at = at.switch_page(str(PAGE.with_name("home.py"))).run()
+    assert not at.exception and ", not independent" in texts(at)
+    at = at.switch_page(str(PAGE.with_name("predict.py"))).run()
+    assert not at.exception and "not independent" in at.get_by_key("predict_run").options[0]
+    at = at.switch_page(str(PAGE.with_name("train.py"))).run()
+    assert not at.exception and at.get_by_key("train_runs").value["Best val IoU"][0].endswith(", not independent")
 
 
 def test_next_previous_and_a_link_to_an_image(run):

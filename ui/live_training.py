@@ -203,7 +203,7 @@ def _figures(run: Run, standing: progress.Standing) -> None:
         st.metric("Time", progress.duration(now.elapsed_s), help=time_help)
         speed = "–" if now.samples_per_s is None else f"{now.samples_per_s:.3g} / s"
         st.metric("Samples", speed, help="Augmented crops a second, at the last step.")
-    if not run.environment().get("data", {}).get("independent", True):
+    if not run.independent:
         st.caption(f":material/info: {NOT_INDEPENDENT}: this IoU is higher than on pictures of another day.")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from seglib.data.splits import NOT_INDEPENDENT
 from seglib.exceptions import InputError
 from seglib.runs import bin as runs_bin
 from seglib.runs.store import Run, checkpoints_root
@@ -25,7 +26,8 @@ def table(runs: Sequence[Run], with_data: bool = False) -> pd.DataFrame:
 def _row(run: Run, with_data: bool) -> dict[str, object]:
     settings, iou, now = run.settings(), run.best_iou(), run.progress()
     model, loss = settings.get("model", {}), settings.get("loss", {})
-    best = f"{iou:.4f}" if iou is not None else "no validation set" if has_no_validation(run) else "–"
+    mark = "" if run.independent else ", not independent"
+    best = f"{iou:.4f}{mark}" if iou is not None else "no validation set" if has_no_validation(run) else "–"
     data = {"Data": run.data_path().name} if with_data else {}
     return {
         "Run": run.name,
@@ -60,7 +62,9 @@ def draw(runs: list[Run], current: Run | None) -> Run | None:
         selection_mode="single-row",
         column_config={
             "Run": st.column_config.TextColumn(width="medium"),
-            "Best val IoU": st.column_config.TextColumn(help="Pooled: pixels summed over all val images first."),
+            "Best val IoU": st.column_config.TextColumn(
+                help=f"Pooled: pixels summed over all val images first. Not independent: {NOT_INDEPENDENT}."
+            ),
             "Minutes": st.column_config.NumberColumn(help="Training and validation.", format="%.1f"),
             "Note": st.column_config.TextColumn(width="medium"),
         },

@@ -57,7 +57,8 @@ def _runs() -> None:
 
 def _label(run) -> str:
     iou = run.best_iou()
-    return f"{run.name} · IoU {iou:.3f}" if iou is not None else run.name
+    mark = "" if run.independent else " (not independent)"
+    return f"{run.name} · IoU {iou:.3f}{mark}" if iou is not None else run.name
 
 
 def _picked_data() -> None:

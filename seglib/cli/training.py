@@ -8,6 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from seglib.data.splits import NOT_INDEPENDENT
 from seglib.exceptions import InputError
 from seglib.training.config import BUDGET, Config, parse_value, resolve
 
@@ -21,6 +22,8 @@ def train(args: argparse.Namespace) -> int:
         run = _resumed(args, settings)
     else:
         run = launcher.create(_config(args, settings), args.run, args.checkpoints)
+    if not run.independent:
+        print(f"train and val are {NOT_INDEPENDENT}: the val IoU flatters", file=sys.stderr)
     with tqdm(desc=run.id, unit="step", file=sys.stderr, disable=None, dynamic_ncols=True) as line:
         state = worker.run_training(run.folder, lambda event: _show(line, event))
     print(run.folder)

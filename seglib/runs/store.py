@@ -81,6 +81,11 @@ class Run:
         """The data set's folder, absolute; it need not exist any more."""
         return located(self.settings().get("data", {}).get("path", ""))
 
+    @property
+    def independent(self) -> bool:
+        """False where train and val are parts of one movie in time: then every IoU of it is to be marked."""
+        return self.settings().get("data", {}).get("split") != "blocks"
+
     # -- how it goes
 
     def events(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
