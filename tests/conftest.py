@@ -19,11 +19,6 @@ def real_data(name: str) -> Path:
     return root / name
 
 
-@pytest.fixture
-def colony() -> Path:
-    return real_data("colony")
-
-
 def draw_discs(rng: np.random.Generator, size: int = 48, n_cells: int = 4) -> tuple[np.ndarray, np.ndarray]:
     """(size, size) uint8 image of bright discs on grey, and their labels, uint8."""
     labels = np.zeros((size, size), np.uint8)
