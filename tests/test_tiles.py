@@ -72,3 +72,4 @@ def test_tiled_equals_whole(norm, shape):
 def test_a_norm_over_the_tile_is_warned_of():
     assert "norm looks at the whole picture" in predictor(0, **{"model.norm": "instance"}).tile_warning
     assert predictor(0, **{"model.norm": "batch"}).tile_warning is None
+    assert "DilatedUNet may see further" in predictor(0, **{"model.name": "DilatedUNet"}).tile_warning
