@@ -65,7 +65,7 @@ class Draws:
     """The training set as a stream of draws; `len` is the number of draws of one epoch.
 
     That is max(number of train images, train pixels / crop pixels), so that a few large fields make as long an epoch
-    as many small ones. Raises InputError if no image has a mask and the split `train`.
+    as many small ones. Raises InputError if no image has a mask, the split `train` and a weight above 0.
     """
 
     def __init__(self, dataset: Dataset, config: Config):
@@ -75,6 +75,8 @@ class Draws:
             raise InputError(f"{dataset.path} has no labelled image with split `train`: nothing to train on.")
         self.samples = SampleCache(dataset, Normalise(config.data.normalisation))
         self._weights = np.array([dataset.records[i].weight for i in self.indices], dtype=float)
+        if not self._weights.any():
+            raise InputError(f"{dataset.path}: every train image has weight 0, so none is ever drawn; raise some.")
         self._needs_weights = config.loss.name == "weighted_bce"
         self._length = self._count()
 
