@@ -201,13 +201,13 @@ def test_a_resume_is_given_more_of_what_ends_the_run(data, root, budget, words):
     launcher.prepare_resume(run, steps=5)
 
 
-def test_a_worker_gets_seglib_and_the_memory_settings(monkeypatch):
+def test_a_worker_finds_seglib_and_keeps_the_persons_environment(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
-    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "7")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     environment = process.environment()
     assert environment["PYTHONPATH"].split(os.pathsep) == [str(REPOSITORY), "elsewhere"]
-    assert environment["MALLOC_MMAP_THRESHOLD_"] == "4294967296"
-    assert environment["MALLOC_TRIM_THRESHOLD_"] == "7"  # the person's own wins
+    assert environment["PYTHONUTF8"] == "1"
+    assert environment["OMP_NUM_THREADS"] == "7"
 
 
 def test_how_it_ended_names_the_signal():

@@ -37,7 +37,7 @@ def spawn(kind: str, folder: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment with seglib found, memory kept and output unbuffered."""
+    """This process's environment with seglib found, UTF-8 and output unbuffered."""
     paths = [str(REPOSITORY), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     found = {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
     return {**os.environ, **found}
