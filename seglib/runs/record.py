@@ -37,10 +37,6 @@ class State:
         """A process works, or is about to."""
         return self.name in LIVE
 
-    @property
-    def resumable(self) -> bool:
-        return self.name in ("stopped", "failed", "interrupted", "finished")
-
     def __str__(self) -> str:
         return self.name
 

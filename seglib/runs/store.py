@@ -199,11 +199,3 @@ def find_run(name_or_path: str | Path, root: str | Path | None = None) -> Run:
         f"no run {str(name_or_path)!r}: neither a name in {root} nor a run folder."
         f"{nearest(str(name_or_path), ids)}{some}"
     )
-
-
-def best_run(runs: list[Run], data_path: str | Path | None = None) -> Run | None:
-    """The run of highest best IoU, among those of one data set if given; None where none has a validation."""
-    wanted = located(data_path) if data_path else None
-    scored = [(run.best_iou(), run) for run in runs if wanted is None or run.data_path() == wanted]
-    scored = [pair for pair in scored if pair[0] is not None]
-    return max(scored, key=lambda pair: pair[0])[1] if scored else None
