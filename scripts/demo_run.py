@@ -17,13 +17,13 @@ from seglib.cli import main
 from seglib.runs.store import checkpoints_root
 
 SETTINGS = [
-    "recipe=gentle",
+    "recipe=light",
     "model.depth=3",
     "model.channels=8",
     "data.crop_px=128",
     "training.batch_size=8",
-    "training.steps=700",
-    "training.validate_every=100",
+    "training.steps=450",
+    "training.validate_every=75",
     "optimizer.lr=0.006",
 ]
 LEFT_OUT = ["last.pt", "last.pt.sha256", "last.previous.pt", "last.previous.pt.sha256", "tensorboard", "lock"]

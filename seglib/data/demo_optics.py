@@ -32,12 +32,12 @@ def draw_look(kind: str, rng: np.random.Generator) -> Look:
     return Look(
         kind=kind,
         background=rng.uniform(0.14, 0.26) if kind == "phase" else rng.uniform(0.42, 0.60),
-        gain=rng.uniform(0.7, 1.1),
+        gain=rng.uniform(0.85, 1.1),
         halo=rng.uniform(0.40, 0.65),
         halo_px=rng.uniform(2.6, 4.2),
-        focus=rng.uniform(0.7, 1.0),
-        blur_px=rng.uniform(0.7, 1.5),
-        noise=rng.uniform(0.010, 0.025),
+        focus=rng.uniform(0.85, 1.0),
+        blur_px=rng.uniform(0.8, 1.15),
+        noise=rng.uniform(0.010, 0.018),
         slope=tuple(rng.uniform(-0.06, 0.06, 3)),
     )
 
