@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from seglib.exceptions import InputError
-from seglib.training.checkpoint import BEST, LAST, PREVIOUS, is_intact, load_last, load_weights, save_last, save_weights
+from seglib.training.checkpoint import load_last, load_weights, save_last, save_weights
+from seglib.training.integrity import BEST, LAST, PREVIOUS, is_intact
 
 
 def state(step: int) -> dict:
@@ -92,10 +93,10 @@ def test_pickled_code_is_never_run(tmp_path):
             return (pytest.fail, ("code of a checkpoint was run",))
 
     save_last(tmp_path, state(1))
-    from seglib.training import checkpoint
+    from seglib.training import integrity
 
     (tmp_path / LAST).write_bytes(pickle.dumps(Bomb()))
-    (tmp_path / f"{LAST}.sha256").write_text(checkpoint._sha256(tmp_path / LAST), encoding="ascii")
+    (tmp_path / f"{LAST}.sha256").write_text(integrity.sha256(tmp_path / LAST), encoding="ascii")
     with pytest.raises(InputError, match="nothing to resume"):
         load_last(tmp_path)
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from seglib.training.checkpoint import BEST, load_weights
+from seglib.training.checkpoint import load_weights
 from seglib.training.config import Config, resolve
 from seglib.training.events import Finished, Note, Planned, Started, Step, Validation
+from seglib.training.integrity import BEST
 from seglib.training.loop import TrainingFailed, train
 
 TINY = {

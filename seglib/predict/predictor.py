@@ -18,9 +18,10 @@ from seglib.models.registry import build_model
 from seglib.predict import limits
 from seglib.predict.limits import WHOLE_LIMIT
 from seglib.predict.tiles import blend_rows
-from seglib.training.checkpoint import BEST, load_last, load_weights
+from seglib.training.checkpoint import load_last, load_weights
 from seglib.training.config import Config, ModelConfig, read_config
 from seglib.training.device import Device, choose_device
+from seglib.training.integrity import BEST
 
 logger = logging.getLogger(__name__)
 

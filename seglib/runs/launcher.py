@@ -14,6 +14,7 @@ from seglib.runs.files import write_json
 from seglib.runs.store import Run, check_id, checkpoints_root, portable
 from seglib.settings import plain
 from seglib.training.config import BUDGET, Config
+from seglib.training.integrity import can_resume
 
 
 def create(
@@ -126,8 +127,8 @@ def prepare_resume(
         written = run.record()
         if record.at_rest(written).live:
             raise InputError(f"run {run.id} is starting already; it cannot be started twice.")
-        if not run.has_checkpoint("last"):
-            raise InputError(f"run {run.id} has no checkpoint (last.pt): nothing to resume; start a new run.")
+        if not can_resume(run.folder):
+            raise InputError(f"run {run.id} has no intact checkpoint (last.pt): nothing to resume; start a new run.")
         _check_budget(run, given)
         (run.folder / "requests" / "stop").unlink(missing_ok=True)
         record.forget_worker(run.folder)

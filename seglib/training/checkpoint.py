@@ -7,7 +7,6 @@ the last is kept until the next one: a damaged one is never used.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -21,8 +20,7 @@ from safetensors.torch import save_file
 
 from seglib.exceptions import InputError
 from seglib.files import put_in_place
-
-LAST, PREVIOUS, BEST = "last.pt", "last.previous.pt", "best.safetensors"
+from seglib.training.integrity import LAST, PREVIOUS, beside, is_either, is_intact, sha256
 
 
 def save_last(folder: Path, state: dict[str, Any]) -> Path:
@@ -43,7 +41,7 @@ def load_last(folder: Path) -> tuple[dict[str, Any], str | None]:
     """
     for name in (LAST, PREVIOUS):
         file = Path(folder) / name
-        state = _state(file) if _is_either(file) else None
+        state = _state(file) if is_either(file) else None
         if state is not None:
             fell_back = f"{LAST} is missing or damaged; continued from {PREVIOUS}, step {state['step']}."
             return state, (fell_back if name == PREVIOUS else None)
@@ -81,32 +79,6 @@ def load_weights(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         raise InputError(f"{file} cannot be read as safetensors: {error}.") from None
 
 
-def is_intact(file: Path) -> bool:
-    """Whether the file is there and has the sha256 noted beside it."""
-    file = Path(file)
-    return file.exists() and _sha256(file) in _noted(file)
-
-
-def _is_either(file: Path) -> bool:
-    """Intact by its own note or by that of its neighbour: a kill may fall between renaming a file and its note."""
-    notes = {hash for name in (LAST, PREVIOUS) for hash in _noted(file.with_name(name))}
-    return file.exists() and _sha256(file) in notes
-
-
-def _noted(file: Path) -> list[str]:
-    note = _beside(file)
-    return [note.read_text(encoding="ascii").strip()] if note.exists() else []
-
-
-def _beside(file: Path) -> Path:
-    return file.with_name(file.name + ".sha256")
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _write(target: Path, write: Callable[[Path], Any]) -> Path:
     temporary = target.with_name(target.name + ".tmp")
     write(temporary)
@@ -116,10 +88,10 @@ def _write(target: Path, write: Callable[[Path], Any]) -> Path:
 
 def _publish(temporary: Path, target: Path) -> None:
     """Rename file and sha256 into place. The note goes first: a crash between them leaves a mismatch, no more."""
-    note = _beside(temporary)
-    note.write_text(_sha256(temporary), encoding="ascii")
+    note = beside(temporary)
+    note.write_text(sha256(temporary), encoding="ascii")
     _flush(note)
-    put_in_place(note, _beside(target))
+    put_in_place(note, beside(target))
     put_in_place(temporary, target)
     _flush_folder(target.parent)
 

@@ -53,6 +53,17 @@ class Step(Event):
 
 
 @dataclass(frozen=True)
+class Epoch(Event):
+    """After the last draw of an epoch; loss is the mean of its steps in this process."""
+
+    kind: ClassVar[str] = "epoch"
+    step: int
+    epoch: int
+    elapsed_s: float
+    loss: float
+
+
+@dataclass(frozen=True)
 class Summary:
     """Figures of one split: pooled = counts summed over images first; mean = over images, undefined ones left out."""
 

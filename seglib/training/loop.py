@@ -19,11 +19,12 @@ from seglib.exceptions import InputError
 from seglib.predict.predictor import Predictor
 from seglib.settings import plain
 from seglib.training import schedule
-from seglib.training.checkpoint import BEST, LAST, load_last, load_weights, save_last, save_weights
+from seglib.training.checkpoint import load_last, load_weights, save_last, save_weights
 from seglib.training.config import Config
 from seglib.training.device import choose_device, keep_memory
 from seglib.training.draws import Draws
-from seglib.training.events import Event, Finished, Note, Planned, Saved, Started, Step, Summary, Validation
+from seglib.training.events import Epoch, Event, Finished, Note, Planned, Saved, Started, Step, Summary, Validation
+from seglib.training.integrity import BEST, LAST
 from seglib.training.loader import batches
 from seglib.training.schedule import Plan
 from seglib.training.trainer import Trainer, TrainingFailed
@@ -93,6 +94,7 @@ class _Loop:
             self.progress.plan = schedule.counted_plan(config, self.limit)
         self.clock = Clock()
         self.validated_step = -1
+        self.epoch_losses: list[float] = []
 
     @property
     def step(self) -> int:
@@ -144,6 +146,7 @@ class _Loop:
                 result = self.trainer.step(next(stream), self.progress.plan.steps if self.progress.plan else None)
                 times.append(time.perf_counter() - begun)
                 yield self._stepped(result, times[-1])
+                yield from self._epoch_end(result["loss"])
                 if self.progress.plan is None and len(times) >= schedule.TIMED_TO:
                     yield from self._make_plan(times)
                 reason = self._reason_to_end()
@@ -157,6 +160,16 @@ class _Loop:
     def _stepped(self, result: dict[str, float], seconds: float) -> Step:
         rate = self.config.training.batch_size / seconds
         return Step(self.step, self.epoch, round(self.clock.elapsed_s, 3), samples_per_s=round(rate, 2), **result)
+
+    def _epoch_end(self, loss: float) -> Iterator[Epoch]:
+        """At the step that takes the last draw of an epoch."""
+        self.epoch_losses.append(loss)
+        batch_size, length = self.config.training.batch_size, len(self.draws)
+        epoch = self.step * batch_size // length
+        if epoch > (self.step - 1) * batch_size // length:
+            mean = sum(self.epoch_losses) / len(self.epoch_losses)
+            self.epoch_losses = []
+            yield Epoch(self.step, epoch, round(self.clock.elapsed_s, 3), mean)
 
     def _make_plan(self, times: list[float]) -> Iterator[Event]:
         """Fix the number of steps from the time of steps 5 to 25 and of one validation."""
