@@ -42,7 +42,9 @@ def shell(**query: str) -> AppTest:
 
 
 def texts(at: AppTest) -> str:
-    return " ".join(e.value for kind in (at.error, at.info, at.success, at.caption, at.markdown) for e in kind)
+    return " ".join(
+        e.value for kind in (at.error, at.warning, at.info, at.success, at.caption, at.markdown) for e in kind
+    )
 
 
 def test_opens_on_the_demo_and_says_so_in_the_url(home):
@@ -180,6 +182,53 @@ def test_a_link_to_a_run_brings_its_data_set_along(home):
     assert at.query_params == {"data": "discs", "run": "bad"}
     wrong = shell(data="demo", run="bad")
     assert "run" not in wrong.query_params and wrong.query_params["data"] == "demo"
+
+
+def test_a_link_to_a_run_that_cannot_be_shown_says_so(home):
+    """Another run in its place without a word would be read as the one that was asked for."""
+    data = make_disc_data(home / "discs")
+    registry.add(data)
+    make_run(home, data, "good", 0.9)
+    make_run(home, make_disc_data(home / "moved"), "lost", 0.8)
+    (home / "moved").rename(home / "elsewhere")
+    elsewhere = shell(data="demo", run="good")
+    assert [w.value for w in elsewhere.warning] == ["Run `good` was trained on the data set `discs`."]
+    lost = shell(data="discs", run="lost")
+    assert lost.selectbox(key="sidebar_run").value == "good" and "not among the data sets here" in lost.warning[0].value
+    lost.run()
+    assert lost.warning  # it stays until another is chosen
+    lost.selectbox(key="sidebar_data").select("demo").run()
+    assert not lost.warning
+    nonsense = shell(run="../../x")
+    assert not nonsense.exception and nonsense.warning[0].value == "There is no run `../../x` here."
+
+
+def test_a_long_name_leaves_room_for_the_iou_and_two_of_one_name_are_told_apart(home):
+    data = make_disc_data(home / "discs")
+    registry.add(data)
+    for i in range(2):
+        run = make_run(home, data, f"20261122-21015{i}-unet-bce_dice", 0.9)
+    at = shell(data="discs")
+    labels = at.selectbox(key="sidebar_run").options
+    assert all(label.startswith("20261122-…-bce_dice · IoU 0.900") for label in labels) and len(set(labels)) == 2
+    at.selectbox(key="sidebar_run").select(run.id).run()
+    assert at.query_params["run"] == run.id
+
+
+def test_a_folder_that_asks_for_a_choice_leads_to_where_it_is_made(home):
+    """`data.grouping=name` is for the command line; here a link leads to the choice."""
+    data = make_disc_data(home / "movie")
+    (data / "dataset.csv").unlink()
+    registry.add(data)
+    at = shell(data="movie")
+    assert not at.exception and not at.error
+    assert "names form one group" in texts(at) and "data.grouping" not in texts(at)
+    assert "Say how they belong together" in [link.proto.label for link in at.get("page_link")]
+
+
+def test_one_folder_up_from_a_typo_is_the_nearest_that_exists(tmp_path):
+    assert folders._above(tmp_path / "tpyo" / "deeper") == tmp_path
+    assert folders._above(tmp_path) == tmp_path.parent
 
 
 def test_names_are_unique_and_a_folder_keeps_its_name(home):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from seglib.data.dataset import open_dataset
+from seglib.data.dataset import ChoiceNeeded, open_dataset
 from seglib.exceptions import InputError
 from ui import registry, state
 
@@ -61,20 +61,26 @@ def _browser(folder: Path) -> None:
             key="folder_up",
             type="tertiary",
             on_click=_walk,
-            args=(folder.parent,),
+            args=(_above(folder),),
             disabled=folder.parent == folder,
             help="One folder up",
         )
         try:
             inside = subfolders(folder)
         except InputError as error:
-            st.caption(str(error))
+            way = "" if folder.is_dir() else f" The nearest that is: `{_above(folder)}`, behind the arrow."
+            st.warning(f"{error}{way}", icon=":material/folder_off:")
             return
         for sub in inside:
             icon = ":material/database:" if looks_like_data(sub) else ":material/folder:"
             st.button(sub.name, icon=icon, key=f"folder_{sub.name}", type="tertiary", on_click=_walk, args=(sub,))
         if not inside:
             st.caption("No folders in here.")
+
+
+def _above(folder: Path) -> Path:
+    """The nearest folder above that exists: one wrong letter in a long path must not cost many clicks."""
+    return next((parent for parent in folder.parents if parent.is_dir()), folder.parent)
 
 
 def subfolders(folder: Path, limit: int = 300) -> list[Path]:
@@ -120,6 +126,11 @@ def _opener(folder: Path, choice: tuple[str | None, str | None]) -> None:
                 f"{len(data.records)} images: {counts['train']} train, {counts['val']} val, "
                 f"{counts['unlabelled']} unlabelled.",
                 icon=":material/check:",
+            )
+        except ChoiceNeeded:
+            st.info(
+                "The names of these pictures form one group: say above which belong together.",
+                icon=":material/account_tree:",
             )
         except InputError as error:
             st.error(str(error), icon=":material/error:")

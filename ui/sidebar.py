@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from seglib.exceptions import InputError
+from seglib.runs.store import Run
 from ui import folders, registry, state
 
 
@@ -38,12 +39,17 @@ def _runs() -> None:
         runs = state.runs_of(state.current_entry())
     except InputError:
         return
+    run = state.current_run()
+    asked = st.session_state.get(state.RUN)
+    if asked and (run is None or run.id != asked):
+        st.session_state[state.NOT_SHOWN] = asked
+    if line := state.not_shown():
+        st.warning(line, icon=":material/info:")
     if not runs:
         st.session_state[state.RUN] = None  # the one in the URL was trained on other data
         st.caption("No run on this data set yet.")
         return
-    run = state.current_run()
-    labels = {r.id: _label(r) for r in runs}
+    labels = _labels(runs)
     st.session_state["sidebar_run"] = st.session_state[state.RUN] = run.id
     st.selectbox(
         "Run",
@@ -55,10 +61,20 @@ def _runs() -> None:
     )
 
 
-def _label(run) -> str:
+def _labels(runs: list[Run]) -> dict[str, str]:
+    """What each run is called in the list. Two of one name and IoU are told apart by their folder: a choice is sent
+    back by its words."""
+    labels = {run.id: _label(run) for run in runs}
+    words = list(labels.values())
+    return {i: f"{label} · {i}" if words.count(label) > 1 else label for i, label in labels.items()}
+
+
+def _label(run: Run) -> str:
+    """The IoU is what runs are told apart by, so a long name gives way: its beginning and its end stay."""
     iou = run.best_iou()
     mark = "" if run.independent else " (not independent)"
-    return f"{run.name} · IoU {iou:.3f}{mark}" if iou is not None else run.name
+    name = run.name if iou is None or len(run.name) <= 19 else f"{run.name[:9]}…{run.name[-9:]}"
+    return f"{name} · IoU {iou:.3f}{mark}" if iou is not None else name
 
 
 def _picked_data() -> None:

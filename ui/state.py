@@ -10,12 +10,13 @@ import contextlib
 
 import streamlit as st
 
-from seglib.data.dataset import Dataset
+from seglib.data.dataset import ChoiceNeeded, Dataset
 from seglib.exceptions import InputError
 from seglib.runs.store import Run, checkpoints_root, list_runs
-from ui import opened, registry
+from ui import navigation, opened, registry
 
 DATA, RUN = "in_view_data", "in_view_run"
+NOT_SHOWN = "run_not_shown"  # the run a link asked for and that this data set does not have
 
 
 def follow_url() -> None:
@@ -47,6 +48,7 @@ def choose_dataset(name: str) -> None:
 
 
 def choose_run(run_id: str | None) -> None:
+    st.session_state.pop(NOT_SHOWN, None)
     _set(RUN, "run", run_id)
 
 
@@ -86,9 +88,18 @@ def dataset_or_stop() -> Dataset:
     try:
         return current_dataset()
     except InputError as error:
-        st.error(str(error), icon=":material/folder_off:")
-        st.caption("Choose another data set in the sidebar, or press **Open a folder** there.")
+        say_not_opened(error)
         st.stop()
+
+
+def say_not_opened(error: InputError) -> None:
+    """Why the data set in view does not open, and the way on; a choice that is missing is made on the Data page."""
+    if isinstance(error, ChoiceNeeded):
+        st.info("These pictures have no `dataset.csv`, and their names form one group.", icon=":material/account_tree:")
+        navigation.link("data", "Say how they belong together")
+        return
+    st.error(str(error), icon=":material/folder_off:")
+    st.caption("Choose another data set in the sidebar, or press **Open a folder** there.")
 
 
 def all_runs() -> list[Run]:
@@ -100,6 +111,20 @@ def runs_of(entry: registry.Entry) -> list[Run]:
     """The runs trained on this data set, the best validation IoU first, those without one last."""
     mine = [run for run in all_runs() if run.data_path() in entry.places()]
     return sorted(mine, key=lambda run: -(run.best_iou() or -1.0))
+
+
+def not_shown() -> str:
+    """One line on the run that a link asked for and that is not in view; '' if there is none such."""
+    asked = st.session_state.get(NOT_SHOWN)
+    if not asked:
+        return ""
+    run = next((run for run in all_runs() if run.id == asked), None)
+    if run is None:
+        return f"There is no run `{asked[:40].replace('`', '')}` here."
+    place = run.data_path()
+    names = [name for name, entry in registry.entries().items() if place in entry.places()]
+    where = f"the data set `{names[0]}`" if names else f"`{place}`, which is not among the data sets here"
+    return f"Run `{asked}` was trained on {where}."
 
 
 def current_run() -> Run | None:

@@ -20,11 +20,10 @@ def data_or_stop() -> Dataset:
     try:
         return state.current_dataset()
     except InputError as error:
-        st.error(str(error), icon=":material/folder_off:")
+        state.say_not_opened(error)
     try:
         entry = state.current_entry()
     except InputError:
-        st.caption("Choose another data set in the sidebar, or press **Open a folder** there.")
         st.stop()
     if not entry.path.is_dir():
         _find_button(entry.path, None, "lost_data")
@@ -101,7 +100,9 @@ def other_runs() -> None:
     if not runs:
         return
     with st.expander(
-        f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} whose images have moved", icon=":material/folder_off:"
+        f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} whose images have moved",
+        icon=":material/folder_off:",
+        expanded=st.session_state.get(state.NOT_SHOWN) in [run.id for run in runs],
     ):
         for run in runs:
             with st.container(horizontal=True, vertical_alignment="center"):
