@@ -15,10 +15,10 @@ def main() -> None:
     st.caption("From images and masks of yeast to a trained U-Net, and to a map of the mistakes it keeps making.")
     data = state.dataset_or_stop()
     runs = state.runs_of(state.current_entry())
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
+    page = st.grid(5, min_column_width=160)  # 3 to 2, one under the other where it is narrow
+    with page.cell(column_span=3):
         _data_card(data)
-    with right:
+    with page.cell(column_span=2):
         _next_card(data, runs)
         _runs_card(runs)
 
@@ -42,10 +42,10 @@ def _data_card(data: Dataset) -> None:
 
 def _examples(name: str, data: Dataset, most: int = 8) -> list[dict]:
     """A few images spread over train, val and unlabelled."""
-    chosen = [
-        i for part in (data.indices("train"), data.indices("val"), data.unlabelled()) for i in _spread(part, most // 2)
-    ]
-    return [_item(name, data, i) for i in sorted(chosen[:most])]
+    parts = [part for part in (data.indices("train"), data.indices("val"), data.unlabelled()) if part]
+    shares = [most // len(parts) + (place < most % len(parts)) for place in range(len(parts))]
+    chosen = [i for part, share in zip(parts, shares) for i in _spread(part, share)]
+    return [_item(name, data, i) for i in sorted(chosen)]
 
 
 def _spread(indices: list[int], n: int) -> list[int]:
@@ -73,6 +73,9 @@ def _next_card(data: Dataset, runs: list[Run]) -> None:
         if not counts["train"]:
             st.markdown("No image is labelled for training yet: add masks, or open another folder in the sidebar.")
             navigation.link("data", "Look at the data")
+            if counts["unlabelled"] and state.all_runs():
+                st.markdown("Or let a network that was trained on other data draw the masks.")
+                navigation.link("predict", f"Predict the {counts['unlabelled']:,} unlabelled images")
         elif not runs:
             st.markdown("Look at what an augmentation does to your cells, then train a first network.")
             navigation.link("augment", "Tune the augmentation")
