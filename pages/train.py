@@ -48,8 +48,7 @@ def _data_or_line() -> Dataset | None:
     try:
         return state.current_dataset()
     except InputError as error:
-        st.error(str(error), icon=":material/folder_off:")
-        st.caption("Choose another data set in the sidebar, or press **Open a folder** there.")
+        state.say_not_opened(error)
         return None
 
 
@@ -161,7 +160,7 @@ def _checked(entry: registry.Entry, data: Dataset | None) -> tuple[Config | None
     except InputError as error:
         return None, str(error)
     if data is None:
-        return config, "The data set cannot be opened; the line at the top says why."
+        return config, "The data set cannot be opened; the lines at the top say why."
     if not data.indices("train"):
         return (
             config,
@@ -240,15 +239,16 @@ def _expected(config: Config, data: Dataset) -> None:
     given = config.training.minutes is not None and expected.minutes == config.training.minutes
     minutes = f"{expected.minutes:g} min" if given else f"about {progress.duration(expected.minutes * 60)}"
     about = "at most " if given and config.training.patience else ""
-    steps = f"{'about ' if given else ''}{expected.steps:,} steps ({_epochs(expected.epochs)} epochs)"
+    steps = f"{'about ' if given else ''}{expected.steps:,} steps ({_epochs(expected.epochs)})"
     st.markdown(f":material/schedule: **{about}{minutes}**, {steps}", help=expected.explanation + _counted())
     st.caption(expected.explanation)
     if not data.indices("val"):
-        st.caption(":material/info: no validation set: nothing will be scored, the last weights count as the best.")
+        st.caption(":material/info: No validation set: nothing will be scored, the last weights count as the best.")
 
 
 def _epochs(epochs: float) -> str:
-    return f"{epochs:.1g}" if epochs < 1 else f"{epochs:.0f}"
+    text = f"{epochs:.1g}" if epochs < 1 else f"{epochs:.0f}"
+    return f"{text} {'epoch' if text == '1' else 'epochs'}"
 
 
 def _counted() -> str:

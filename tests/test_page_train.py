@@ -231,7 +231,7 @@ def test_a_failed_run_says_its_reason_and_one_without_val_that_it_has_none(home)
     assert list(at.dataframe[0].value["Best val IoU"]) == ["no validation set"]
     at.get_by_key("train_view").set_value("Curves").run()
     assert not at.exception and at.error[0].value == "out of memory: a smaller model.channels needs less"
-    assert {m.label: m.value for m in at.metric}["Best val IoU"] == "no validation set"
+    assert {m.label: (m.value, m.delta) for m in at.metric}["Best val IoU"] == ("–", "no validation set")
     chart = json.loads(next(c for c in at.get("echarts_chart") if "Pooled" in c.proto.spec).proto.spec)
     assert chart["title"]["text"] == "no validation set"
 

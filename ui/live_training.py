@@ -114,6 +114,8 @@ def _line(standing: progress.Standing) -> str:
         return "Starting: loading torch and the images …"
     if standing.state == "stopping":
         return "Stopping: finishing the step, saving …"
+    if standing.seconds_left == 0:
+        return f"{standing.text} · last validation, saving …"
     return progress.line(standing)
 
 
@@ -196,7 +198,15 @@ def _do(action, run: Run, **arguments: Any) -> None:
 def _figures(run: Run, standing: progress.Standing) -> None:
     now = run.progress()
     with st.grid(5, min_column_width=120, gap=("xsmall", "small")):
-        st.metric("Best val IoU", _best(run, standing), help=explain("pooled iou"))
+        missing = "no validation set" if has_no_validation(run) else None  # as small print: too long for a big number
+        st.metric(
+            "Best val IoU",
+            _best(run),
+            delta=missing,
+            delta_color="off",
+            delta_arrow="off",
+            help=explain("pooled iou"),
+        )
         st.metric("Loss", "–" if now.loss is None else f"{now.loss:.4f}", help=explain("loss"))
         st.metric("Step", f"{now.step} / {now.planned_steps}" if now.planned_steps else str(now.step))
         time_help = "Training and validation, over all resumes; start-up is not counted."
@@ -207,11 +217,9 @@ def _figures(run: Run, standing: progress.Standing) -> None:
         st.caption(f":material/info: {NOT_INDEPENDENT}: this IoU is higher than on pictures of another day.")
 
 
-def _best(run: Run, standing: progress.Standing) -> str:
+def _best(run: Run) -> str:
     iou = run.best_iou()
-    if iou is not None:
-        return f"{iou:.4f}"
-    return "no validation set" if has_no_validation(run) else "–"
+    return "–" if iou is None else f"{iou:.4f}"
 
 
 def has_no_validation(run: Run) -> bool:
