@@ -4,7 +4,8 @@ const KNOWN = ["train", "val", "unlabelled", "unused"];
 
 function card(g, item, index) {
   const picture = element("img", { loading: "lazy", decoding: "async", alt: "", "data-plain": item.thumb, "data-outlined": item.outlined,
-    src: g.outlines && item.outlined ? item.outlined : item.thumb });
+    onload: () => picture.classList.add("loaded"),
+    onerror: () => picture.replaceWith(element("span", { class: "broken" }, "cannot be read")), src: g.outlines && item.outlined ? item.outlined : item.thumb });
   const line = element("span", { class: "line" }, element("span", { class: "caption" }, item.caption ?? String(item.id)));
   if (item.badge) line.append(element("span", { class: `badge ${KNOWN.includes(item.badge) ? item.badge : ""}` }, item.badge));
   const button = element("button", { type: "button", title: item.caption, tabindex: index ? -1 : 0, "data-index": index,

@@ -89,7 +89,7 @@ function showCounts(v) {
   const { tp, fp, fn } = v.counts, union = tp + fp + fn;
   const iou = union ? (tp / union).toFixed(4) : "undefined (no cell, none predicted)";
   const dice = union ? (2 * tp / (2 * tp + fp + fn)).toFixed(4) : "undefined";
-  node.textContent = `IoU ${iou}  Dice ${dice}  false positive ${fp} px  missed ${fn} px`;
+  node.textContent = `IoU ${iou} · Dice ${dice} · false positive ${fp} px · missed ${fn} px`;
 }
 
 // ---- camera: {row, col} of the middle of every panel, zoom in CSS pixels for one image pixel

@@ -102,7 +102,7 @@ def _same_place_gallery(scene: Scene, tables: list[tuple[str, pd.DataFrame]], ki
     alive = int(found.alive.sum())
     span = f"{tables[0][0]} … {tables[-1][0]}"
     st.caption(
-        f"{len(found)} places were wrong in at least two of {len(tables)} {what} ({span}), {alive} still are. "
+        f"{len(found):,} places were wrong in at least two of {len(tables)} {what} ({span}), {alive:,} still are. "
         f"Ranked by damage: share of the {what} times mean size (~). At threshold 0.50, from {MIN_PIXELS} px on."
     )
     if not len(found):

@@ -156,7 +156,7 @@ def _regions(scene: Scene, regions: pd.DataFrame, budget: dict[str, int], names:
     with st.container(height=430, border=False):
         region_gallery(scene, found, key=f"errors_class_{chosen}", notes=[f"{n} px" for n in found.n_pixels])
     if total > len(found):
-        st.caption(f"The {len(found)} largest of {total}.")
+        st.caption(f"The {len(found)} largest of {total:,}.")
 
 
 def region_gallery(
