@@ -308,7 +308,7 @@ def _table(rows: list[dict], at: int) -> None:
 
 
 def _downloads(task: Task, rows: list[dict], threshold: float) -> None:
-    stems, name = [outputs.stem_of(row) for row in rows], uploads.safe_name(task.run.name)
+    stems, name = [outputs.stem_of(row) for row in rows], uploads.safe_name(task.run.name.replace("/", "-"))
     with st.container(horizontal=True, vertical_alignment="center"):
         probabilities = st.checkbox(
             "With probabilities", key="predict_probabilities", help="Adds <stem>_probability.png: 0 to 255 for 0 to 1."
