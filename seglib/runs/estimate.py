@@ -25,7 +25,7 @@ from seglib.training.config import Config
 
 MIN_TIMED_STEPS = 5
 TRAINING_COST = 3.0  # of a pass forward
-# Preset `quick` on 2 cores of a server: 2e10 while nothing else ran, 0.7e10 while the machine was busy.
+# Preset `quick` on 2 cores of a server: 1.3e10 while little else ran, 0.7e10 while the machine was busy.
 ROUGH_RATE = 1.2e10  # multiply-adds a second and core
 ROUGH_CORES = 8  # more cores than these hardly help a batch of four
 PER_SAMPLE_S = 0.01  # reading, augmenting, cutting
