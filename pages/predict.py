@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from seglib.data.dataset import Dataset
+from seglib.data.dataset import ChoiceNeeded, Dataset
 from seglib.data.readers import IMAGE_SUFFIXES
 from seglib.data.splits import NOT_INDEPENDENT
 from seglib.exceptions import InputError
@@ -35,22 +35,24 @@ def main() -> None:
 
 
 def _runs() -> list[Run]:
-    """Runs with weights: those of this data set, best first, then the others."""
+    """Runs with weights: those of this data set, then the others; of both the best first, those never scored last."""
     try:
         mine = state.runs_of(state.current_entry())
     except InputError:
         mine = []
     others = [run for run in state.all_runs() if run not in mine]
-    return predictions.usable([*mine, *others])
+    return predictions.usable([*mine, *sorted(others, key=lambda run: -(run.best_iou() or -1.0))])
 
 
 def _data() -> Dataset | None:
     """The data set in view if it opens; dropped pictures need none."""
     try:
         return state.current_dataset()
+    except ChoiceNeeded:
+        st.caption(":material/account_tree: The data set in view waits for a choice on the Data page.")
     except InputError as error:
         st.caption(f":material/folder_off: The data set in view does not open, drop pictures instead. {error}")
-        return None
+    return None
 
 
 def _no_run() -> None:
@@ -78,7 +80,7 @@ def _pick_run(runs: list[Run]) -> tuple[Run, str]:
             format_func=lambda i: _run_label(by_id[i]),
             key="predict_run",
             help="The network that draws the masks. The one in view first; runs trained on other data work too.",
-            width=420,
+            width=560,
         )
         run = by_id[chosen]
         weights = predictions.weights_of(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -145,6 +146,16 @@ def test_a_run_of_other_data_works_when_the_data_in_view_is_gone(run, home):
     at.run()
     at.button(key="predict_start").click().run()
     assert not at.exception and "**1 picture** predicted by run **tiny**" in texts(at)
+
+
+def test_runs_of_other_data_are_offered_best_first(run, home):
+    """The newest may be a try of half a minute that was never scored."""
+    unscored = shutil.copytree(run.folder, run.folder.with_name("a-newer-one"))
+    (unscored / "events.jsonl").unlink()
+    (unscored / "config.json").touch()
+    registry.add(make_disc_data(home / "other"))
+    offered = page(data="other").selectbox(key="predict_run").options
+    assert [label.split(" · ")[0] for label in offered] == ["tiny", "a-newer-one"]
 
 
 def test_a_failed_prediction_says_why(run):
