@@ -293,7 +293,8 @@ def _statistics(found: Survey, data: Dataset) -> None:
     n, n_all = len(found.images), len(data.records)
     st.caption(f"Of {'all' if n == n_all else f'the {n:,} readable of'} {n_all:,} pictures.")
     st.dataframe(table, hide_index=True, column_config=_columns(found), key="statistics_table")
-    left, right = st.columns(2, gap="large")
+    halves = st.grid(2, min_column_width=300, gap="large")
+    left, right = halves.cell(), halves.cell()
     whole = found.cells[~found.cells["cut"].astype(bool)]
     masked = found.images[found.images["split"] != "unlabelled"]
     bins = max(8, min(40, round(2 * len(masked) ** 0.5)))  # of one value a picture
@@ -330,8 +331,8 @@ def _columns(found: Survey) -> dict:
     number, cut = st.column_config.NumberColumn, "Cells cut by the border of the picture are left out."
     return {
         "split": st.column_config.TextColumn("Part"),
-        "images": number("Images", format="%d"),
-        "cells": number("Cells", format="%d", help="All, those cut by the border too."),
+        "images": number("Images", format="localized"),
+        "cells": number("Cells", format="localized", help="All, those cut by the border too."),
         "cells_per_image": number("Cells an image", format="%.1f", help="Mean; an empty mask counts as 0."),
         "foreground_pooled": number("Foreground, pooled", format="percent", help="All pixels of the part together."),
         "foreground_mean": number(

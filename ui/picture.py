@@ -32,13 +32,13 @@ def show(name: str, data: Dataset, index: int, found: Survey | None) -> None:
     except InputError as error:
         st.error(str(error), icon=":material/broken_image:")
         return
-    left, middle, right = st.columns([2, 3, 3], gap="medium")
-    with left:
+    row = st.grid(3, min_column_width=240, gap="medium")
+    with row.cell():
         _facts(data, index, facts, table, found)
-    with middle:
+    with row.cell():
         st.markdown("**Grey values**", help="Of all pixels of this picture, beside those drawn from train and val.")
         st.plotly_chart(_grey(found, counts, edges), key="picture_grey", config={"displayModeBar": False})
-    with right:
+    with row.cell():
         _diameters(data, index, table, found)
 
 
@@ -137,5 +137,5 @@ def legible(figure: go.Figure) -> go.Figure:
     if usual > 0 and tallest > 4 * usual:
         figure.update_yaxes(range=[0, 1.4 * usual])
         text = f"one bar goes up to {tallest:.2g}"
-        figure.add_annotation(text=text, x=0.02, y=0.98, xref="paper", yref="paper", showarrow=False, xanchor="left")
+        figure.add_annotation(text=text, x=0.98, y=0.98, xref="paper", yref="paper", showarrow=False, xanchor="right")
     return figure
