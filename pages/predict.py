@@ -41,7 +41,7 @@ def _runs() -> list[Run]:
     except InputError:
         mine = []
     others = [run for run in state.all_runs() if run not in mine]
-    return predictions.usable([*mine, *sorted(others, key=lambda run: -(run.best_iou() or -1.0))])
+    return predictions.usable([*mine, *state.best_first(others)])
 
 
 def _data() -> Dataset | None:

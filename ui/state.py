@@ -109,8 +109,13 @@ def all_runs() -> list[Run]:
 
 def runs_of(entry: registry.Entry) -> list[Run]:
     """The runs trained on this data set, the best validation IoU first, those without one last."""
-    mine = [run for run in all_runs() if run.data_path() in entry.places()]
-    return sorted(mine, key=lambda run: -(run.best_iou() or -1.0))
+    return best_first([run for run in all_runs() if run.data_path() in entry.places()])
+
+
+def best_first(runs: list[Run]) -> list[Run]:
+    """By best validation IoU; those without one last, also behind an IoU of 0."""
+    scores = {run.id: run.best_iou() for run in runs}
+    return sorted(runs, key=lambda run: 1.0 if scores[run.id] is None else -scores[run.id])
 
 
 def not_shown() -> str:
