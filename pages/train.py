@@ -6,6 +6,7 @@ import re
 
 import streamlit as st
 
+from seglib.augment.recipe import list_recipes
 from seglib.data.dataset import Dataset
 from seglib.exceptions import InputError
 from seglib.models import listing, plan
@@ -147,7 +148,8 @@ def _broken_models() -> None:
 def _recipe_row() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         form.draw_recipe()
-        navigation.link("augment", "See and tune it")
+        named = st.session_state["train_recipe_name"]
+        navigation.link("augment", "See and tune it", **({"recipe": named} if named in list_recipes() else {}))
 
 
 def _checked(entry: registry.Entry, data: Dataset | None) -> tuple[Config | None, str]:

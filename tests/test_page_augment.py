@@ -59,6 +59,21 @@ def texts(at: AppTest) -> str:
     return " ".join(e.value for kind in (at.error, at.info, at.caption, at.markdown) for e in kind)
 
 
+def test_the_link_on_train_opens_its_recipe_but_not_over_unsaved_sliders(home):
+    at = page()
+    at.query_params["recipe"] = "strong"
+    at.run()
+    assert at.selectbox(key="recipe_pick").value == "strong" and "recipe" not in at.query_params
+    drag(at, {"rotation": {"probability": 0.11}})
+    at.query_params["recipe"] = "light"
+    at.run()
+    assert (
+        at.selectbox(key="recipe_pick").value == "strong" and preview(at)["recipe"]["rotation"]["probability"] == 0.11
+    )
+    at.query_params["recipe"] = "../x"
+    assert not at.run().exception
+
+
 def test_sliders_come_from_the_recipes_own_metadata(home):
     at = page()
     assert not at.exception and not at.error

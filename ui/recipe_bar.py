@@ -41,6 +41,9 @@ def hear(preview_key: str) -> None:
     """Take over what the sliders of the live preview said since the last run. Call before anything is drawn."""
     if _VALUES not in st.session_state:
         _put(FIRST, plain(load_recipe(FIRST)))
+    asked = st.query_params.pop("recipe", None)  # by the link on Train; sliders moved and not saved are kept
+    if asked in list_recipes() and not changed():
+        _put(asked, plain(load_recipe(asked)))
     said = st.session_state.get(preview_key)
     recipe = said and said.get("recipe")
     if recipe and recipe != st.session_state.get(_HEARD):
