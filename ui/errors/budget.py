@@ -44,7 +44,8 @@ def waterfall(budget: Mapping[str, int], chosen: str | None = None) -> dict[str,
         }
         for name, _, share in steps
     ]
-    bars.append({"value": round(level, 6), "itemStyle": {"color": "#8a8a8a"}, "label": {"formatter": f"{level:.4f}"}})
+    level = max(0.0, round(level, 6))  # what is left of 1 after many subtractions may be -0.0000
+    bars.append({"value": level, "itemStyle": {"color": "#8a8a8a"}, "label": {"formatter": f"{level:.4f}"}})
     names = [many(name) for name, _, _ in steps] + ["IoU that is left"]
     return {
         "animation": False,
