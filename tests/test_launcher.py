@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import subprocess
@@ -177,7 +178,11 @@ def test_resume_needs_a_checkpoint_and_a_run_at_rest(data, root):
     with pytest.raises(InputError, match="starting already"):
         launcher.prepare_resume(run)
     record.update(run.folder, "failed", "as a test")
-    with pytest.raises(InputError, match="no checkpoint"):
+    with pytest.raises(InputError, match="no intact checkpoint"):
+        launcher.prepare_resume(run)
+    (run.folder / "last.pt").write_bytes(b"damaged")
+    (run.folder / "last.pt.sha256").write_text(hashlib.sha256(b"whole").hexdigest(), encoding="ascii")
+    with pytest.raises(InputError, match="no intact checkpoint"):
         launcher.prepare_resume(run)
     assert run.state().name == "failed"
 
@@ -194,7 +199,8 @@ def test_resume_needs_a_checkpoint_and_a_run_at_rest(data, root):
 def test_a_resume_is_given_more_of_what_ends_the_run(data, root, budget, words):
     run = launcher.create(tiny_config(data), "short", root)
     record.update(run.folder, "finished")
-    (run.folder / "last.pt").touch()
+    (run.folder / "last.pt").write_bytes(b"state")
+    (run.folder / "last.pt.sha256").write_text(hashlib.sha256(b"state").hexdigest(), encoding="ascii")
     with pytest.raises(InputError, match=words):
         launcher.prepare_resume(run, **budget)
     assert run.state().name == "finished"
