@@ -51,8 +51,8 @@ M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # names of glibc's mallopt(3)
 def keep_memory() -> None:
     """Let the C library keep freed blocks instead of giving them back to the system after every step.
 
-    Measured with glibc: page faults made a training step on two cores take 1.3 to 1.5 times as long. Other systems
-    have other allocators and no mallopt; nothing happens there.
+    Page faults cost 5 to 55 % of a training step, more with more channels (docs/log.md). Other systems have other
+    allocators and no mallopt; nothing happens there.
     """
     if not sys.platform.startswith("linux"):
         return
