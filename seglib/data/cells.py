@@ -40,6 +40,17 @@ def cells(labels: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({name: values[name].astype(_dtype(name)) for name in COLUMNS})
 
 
+def touching(labels: np.ndarray) -> np.ndarray:
+    """Labels (H, W) int -> the labels, ascending, of cells with a pixel among the 8 neighbours of another cell's."""
+    found = []
+    for row, col in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        a = labels[: labels.shape[0] - row, max(0, -col) : labels.shape[1] - max(0, col)]
+        b = labels[row:, max(0, col) : labels.shape[1] + min(0, col)]
+        meet = (a != b) & (a > 0) & (b > 0)
+        found += [a[meet], b[meet]]
+    return np.unique(np.concatenate(found))
+
+
 def _dtype(name: str) -> type:
     return {"label": np.int64, "area_px": np.int64, "touches_border": np.bool_}.get(name, np.float64)
 

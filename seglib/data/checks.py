@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from seglib.data.dataset import Dataset, list_pictures, open_dataset
-from seglib.data.facts import Facts, MaskFacts, image_facts, mask_facts
+from seglib.data.facts import Facts, Look, look_at
 from seglib.data.findings import Finding, findings
 from seglib.data.masks import MaskValues
 from seglib.data.readers import read_image, read_mask
 from seglib.data.records import CSV_NAME, Inside, Record, check_unique, read_csv
+from seglib.data.report import Report
 from seglib.data.splits import ChoiceNeeded, natural_key
 from seglib.exceptions import InputError
 
@@ -22,28 +22,15 @@ __all__ = ["Finding", "Report", "check"]
 _SEVERITIES = ("error", "warning", "note")
 
 
-@dataclass(frozen=True)
-class Report:
-    """n_pairs counts pictures with a mask, n_unlabelled those without; findings stand with errors first."""
-
-    n_images: int
-    n_pairs: int
-    n_unlabelled: int
-    findings: tuple[Finding, ...]
-
-    def count(self, severity: str) -> int:
-        return sum(finding.severity == severity for finding in self.findings)
-
-
 def check(
     dataset: Dataset | Path | str,
     progress: Callable[[int, int], None] | None = None,
-    seen: Callable[[Facts, np.ndarray], None] | None = None,
+    seen: Callable[[Look], None] | None = None,
 ) -> Report:
     """Look at every picture and mask of a data set, opened or given by its folder.
 
-    `progress(done, total)` is called after every picture, `seen(facts, image)` with every one that could be read, so
-    that statistics need no second pass. Never raises InputError: what keeps a data set from being
+    `progress(done, total)` is called after every picture, `seen(look)` with every one that could be read, so that
+    statistics need no second pass. Never raises InputError: what keeps a data set from being
     opened is a finding of severity error, and the rest is looked at as far as it goes.
     """
     found: list[Finding] = []
@@ -129,7 +116,7 @@ def _look(
     index: int,
     record: Record,
     found: list[Finding],
-    seen: Callable[[Facts, np.ndarray], None] | None,
+    seen: Callable[[Look], None] | None,
 ) -> Facts | None:
     """Facts of one picture; what cannot be read becomes a finding."""
     try:
@@ -139,40 +126,44 @@ def _look(
             Finding("unreadable_image", "error", (record.image,), str(error), "Copy or export the file again.")
         )
         return None
-    mask = _look_at_mask(folder, record, image, found) if record.mask else None
-    if record.ignore:
-        _check_ignore(folder, record, image.shape[:2], found)
-    facts = image_facts(index, image, mask)
+    labels, understood = _mask(folder, record, image.shape[:2], found) if record.mask else (None, "")
+    valid = _valid(folder, record, image.shape[:2], found)
+    look = look_at(index, image, labels, understood, valid)
     if seen:
-        seen(facts, image)
-    return facts
+        seen(look)
+    return look.facts
 
 
-def _look_at_mask(folder: Path, record: Record, image, found: list[Finding]) -> MaskFacts | None:
-    files = (record.image, record.mask)
+def _mask(folder: Path, record: Record, shape: tuple[int, ...], found: list[Finding]) -> tuple[np.ndarray | None, str]:
     try:
         labels, understood = read_mask(folder / record.mask)
     except MaskValues as error:
         remedy = "Save masks as PNG or TIFF: 0 and 255, or one number a cell; never as JPEG, never smoothed."
         found.append(Finding("mask_values", "error", (record.mask,), str(error), remedy))
-        return None
+        return None, ""
     except InputError as error:
         found.append(Finding("unreadable_mask", "error", (record.mask,), str(error), "Copy or export the file again."))
-        return None
-    if labels.shape != image.shape[:2]:
-        found.append(_shapes_differ(files, image.shape[:2], labels.shape))
-        return None
-    return mask_facts(labels, understood, image)
+        return None, ""
+    if labels.shape != shape:
+        found.append(_shapes_differ((record.image, record.mask), shape, labels.shape))
+        return None, ""
+    return labels, understood
 
 
-def _check_ignore(folder: Path, record: Record, shape: tuple[int, ...], found: list[Finding]) -> None:
+def _valid(folder: Path, record: Record, shape: tuple[int, ...], found: list[Finding]) -> np.ndarray:
+    """(H, W) bool, False where the `ignore` picture is not 0; all True where there is none that can be used."""
+    everywhere = np.ones(shape, bool)
+    if not record.ignore:
+        return everywhere
     try:
         ignore = read_image(folder / record.ignore)
     except InputError as error:
         found.append(Finding("unreadable_ignore", "error", (record.ignore,), str(error), "Copy or export it again."))
-        return
+        return everywhere
     if ignore.shape[:2] != shape:
         found.append(_shapes_differ((record.image, record.ignore), shape, ignore.shape[:2]))
+        return everywhere
+    return ~ignore.reshape(*shape, -1).any(axis=2)
 
 
 def _shapes_differ(files: tuple[str, str], shape: tuple[int, ...], other: tuple[int, ...]) -> Finding:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import pandas as pd
 
-from seglib.data.cells import cells
+from seglib.data.cells import cells, touching
 from seglib.data.readers import to_gray
 
 PINHOLE_PX = 4
@@ -19,7 +20,10 @@ SHIFT_PX = 24  # a mask farther off than this is not recognised as shifted
 
 @dataclass(frozen=True)
 class MaskFacts:
-    """understood: what the mask was taken for. areas_px, solidity, cut: one entry a cell. shift: as from `shift`."""
+    """understood: what the mask was taken for. areas_px, solidity, cut: one entry a cell. shift: as from `shift`.
+
+    n_touching: cells with a pixel beside another cell's. Cells where `valid` is False do not count.
+    """
 
     understood: str
     digest: str
@@ -28,6 +32,7 @@ class MaskFacts:
     solidity: np.ndarray
     cut: np.ndarray
     n_pinholes: int
+    n_touching: int
     shift: tuple[int, int, float]
 
 
@@ -44,44 +49,81 @@ class Facts:
     mask: MaskFacts | None = None
 
 
-def image_facts(index: int, image: np.ndarray, mask: MaskFacts | None) -> Facts:
-    """Facts of an image as read, (H, W[, C])."""
+@dataclass(frozen=True)
+class Look:
+    """A picture while it is in memory: its facts and what they were taken from.
+
+    image (H, W[, C]) as read; gray (H, W) float32; valid (H, W) bool; labels (H, W) int32, 0 where not valid; cells as
+    `cells` gives them, touches_border also where a cell meets what is not valid. labels and cells are None without a
+    mask that can be used.
+    """
+
+    facts: Facts
+    image: np.ndarray
+    gray: np.ndarray
+    valid: np.ndarray
+    labels: np.ndarray | None
+    cells: pd.DataFrame | None
+
+
+def look_at(index: int, image: np.ndarray, labels: np.ndarray | None, understood: str, valid: np.ndarray) -> Look:
+    """Facts of an image as read, its labels (H, W) int32 or None, and which pixels count, (H, W) bool."""
+    gray = to_gray(image)
+    table = mask = None
+    if labels is not None:
+        labels, table = _counted(labels, valid)
+        mask = _mask_facts(labels, table, understood, gray, valid)
+    return Look(_image_facts(index, image, valid, mask), image, gray, valid, labels, table)
+
+
+def _image_facts(index: int, image: np.ndarray, valid: np.ndarray, mask: MaskFacts | None) -> Facts:
     top = np.iinfo(image.dtype).max if image.dtype.kind == "u" else np.inf
+    counted = image if valid.all() else image[valid]
     return Facts(
         index=index,
         shape=image.shape[:2],
         kind=f"{image.dtype} {'RGB' if image.ndim == 3 else 'grey'}",
         digest=hashlib.sha256(str(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest(),
-        constant=bool(image.max() == image.min()),
-        saturated=float(np.mean(image == top)),
+        constant=bool(counted.size == 0 or counted.max() == counted.min()),
+        saturated=float(np.mean(counted == top)) if counted.size else 0.0,
         mask=mask,
     )
 
 
-def mask_facts(labels: np.ndarray, understood: str, image: np.ndarray) -> MaskFacts:
-    """Facts of labels (H, W) int32 that lie on an image of the same height and width."""
+def _counted(labels: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, pd.DataFrame]:
+    """Labels without what is not valid, and their cells; those that reach it are cut as by the border."""
+    if valid.all():
+        return labels, cells(labels)
+    labels = np.where(valid, labels, 0)
     table = cells(labels)
+    beside = cv2.dilate((~valid).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return labels, table.assign(touches_border=table["touches_border"] | table["label"].isin(np.unique(labels[beside])))
+
+
+def _mask_facts(
+    labels: np.ndarray, table: pd.DataFrame, understood: str, gray: np.ndarray, valid: np.ndarray
+) -> MaskFacts:
     mask = labels > 0
+    label, solidity = table["label"].to_numpy(), table["solidity"].to_numpy()
     return MaskFacts(
         understood=understood,
         digest=hashlib.sha256(str(labels.shape).encode() + mask.tobytes()).hexdigest(),
-        foreground=float(mask.mean()),
-        areas_px=table["area_px"].to_numpy(),
-        solidity=table["solidity"].to_numpy(),
+        foreground=float(mask.sum() / valid.sum()) if valid.any() else np.nan,
+        areas_px=table["area_px"].to_numpy(np.int32),
+        solidity=solidity.astype(np.float32),
         cut=table["touches_border"].to_numpy(),
-        n_pinholes=_pinholes(
-            labels, table["label"].to_numpy(), table["solidity"].to_numpy(), understood.startswith("binary")
-        ),
-        shift=shift(to_gray(image), labels),
+        n_pinholes=_pinholes(labels, valid, label, solidity, understood.startswith("binary")),
+        n_touching=len(touching(labels)),
+        shift=shift(gray, labels),
     )
 
 
-def _pinholes(labels: np.ndarray, label: np.ndarray, solidity: np.ndarray, binary: bool) -> int:
+def _pinholes(labels: np.ndarray, valid: np.ndarray, label: np.ndarray, solidity: np.ndarray, binary: bool) -> int:
     """Background patches of at most 4 px with one and the same cell all around them.
 
     In a binary mask only inside very convex objects: elsewhere they are gaps in a clump of touching cells.
     """
-    n, patches, stats, _ = cv2.connectedComponentsWithStats((labels == 0).astype(np.uint8), connectivity=4)
+    n, patches, stats, _ = cv2.connectedComponentsWithStats(((labels == 0) & valid).astype(np.uint8), connectivity=4)
     trusted = set(label[solidity >= CONVEX] if binary else label)
     count = 0
     for patch in np.flatnonzero(stats[1:n, cv2.CC_STAT_AREA] <= PINHOLE_PX) + 1:

@@ -34,6 +34,12 @@ def group_of(image: str, grouping: str) -> str:
     return stem if grouping == "file" else _FRAME_NUMBER.sub("", stem) or "movie"
 
 
+def frame_of(image: str) -> int:
+    """The number at the end of a picture's stem: `colony2_t040.png` -> 40; -1 where it does not end in digits."""
+    digits = re.search(r"[0-9]{1,18}$", PurePosixPath(image).stem)
+    return int(digits.group()) if digits else -1
+
+
 def assign(records: Sequence[Record], grouping: str | None, split: str | None, folder: str) -> list[Record]:
     """Records with group and split filled in by the rules of contracts.md; see `open_dataset`."""
     if split == "blocks" and grouping == "file":

@@ -172,7 +172,7 @@ def demo(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: 
 def survey(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
     """Findings and statistics of a data set. inputs: data (folder), grouping, split, fold; stamp makes it a new job.
 
-    result: as `seglib.data.survey.save` leaves it; only report.json where the data set does not open.
+    result: as `seglib.data.survey.survey` leaves it; only report.json where the data set does not open.
     """
     from seglib.data import survey as surveys
     from seglib.data.checks import check
@@ -189,4 +189,4 @@ def survey(inputs: dict[str, Any], result: Path, progress: Progress, should_stop
     except InputError:
         surveys.save_report(check(inputs["data"], told), result)
         return
-    surveys.save(surveys.survey(dataset, told), result)
+    surveys.survey(dataset, result, told)
