@@ -63,7 +63,7 @@ def test_solidity_counts_pixels_of_the_hull():
 def test_touching_cells_are_named_also_at_a_corner():
     labels = np.zeros((12, 12), np.int32)
     labels[1:3, 1:3], labels[3:5, 3:5] = 4, 9  # corner to corner
-    labels[7:9, 1:3], labels[7:9, 4:6] = 2, 3  # a gap of one pixel
+    labels[7:9, 1:3], labels[6:8, 4:6] = 2, 3  # a gap of one pixel
     labels[7:9, 7:9], labels[9:11, 5:7] = 5, 6  # the other diagonal
     assert touching(labels).tolist() == [4, 5, 6, 9]
     assert touching(np.zeros((1, 1), np.int32)).tolist() == []
