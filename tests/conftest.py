@@ -1,6 +1,7 @@
 """What tests share: real images where they are, a tiny data set where they are not, and one thread for torch."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -53,3 +54,21 @@ def discs(tmp_path) -> Path:
 def one_thread():
     """Torch is imported by many tests; more threads than cores would only make them slow."""
     cv2.setNumThreads(1)
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory) -> Iterator[str]:
+    """Address of the real app with places of its own."""
+    from browser import running_app
+
+    with running_app(tmp_path_factory.mktemp("browser")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def tab(app):
+    """One browser tab; errors on the console of any page fail the test that looks at `tab.problems`."""
+    from browser import open_tab
+
+    with open_tab() as page:
+        yield page

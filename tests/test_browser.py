@@ -2,92 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
+import browser
+from browser import SETTLED, SLOW_MS, visit
+from playwright.sync_api import expect
 
-import pytest
-from conftest import REPOSITORY
-from playwright.sync_api import expect, sync_playwright
-
-from seglib.data.demo import make_demo
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
-SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
-SLOW_MS = 60_000  # a busy machine of two cores
-expect.set_options(timeout=SLOW_MS)
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="no Chromium on this machine"),
-]
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory) -> Iterator[str]:
-    """Address of the real app with places of its own, ended at the end."""
-    home = tmp_path_factory.mktemp("browser")
-    demo = make_demo(home / "demo", n_images=12)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    places = {"CHECKPOINTS": "checkpoints", "CACHE": "cache", "DATASETS": "datasets.json"}
-    environment = {**os.environ, **{f"SEGLIB_{key}": str(home / name) for key, name in places.items()}}
-    environment["SEGLIB_DEMO"] = str(demo)
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        wait_for_server(server, f"http://127.0.0.1:{port}/_stcore/health", home / "server.log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def wait_for_server(server, url, log):
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(url, timeout=1)
-            return
-        except OSError:
-            assert server.poll() is None, log.read_text(encoding="utf-8")
-            time.sleep(0.2)
-    pytest.fail(f"no answer within 60 s: {log.read_text(encoding='utf-8')}")
-
-
-@pytest.fixture(scope="module")
-def tab(app):
-    """One browser tab; errors on the console of any page fail the test that ends with it."""
-    assert CHROMIUM, "CI must have Chromium: see .ci/run"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 1000})
-        page.set_default_timeout(SLOW_MS)
-        page.problems = []
-        page.on("console", lambda m: page.problems.append(m.text) if is_problem(m) else None)
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        yield page
-        browser.close()
-
-
-def is_problem(message) -> bool:
-    """Console errors but Streamlit's own: on a deep link it asks for `/PAGE/_stcore/…` and expects the 404."""
-    return message.type == "error" and "/_stcore/" not in message.location.get("url", "")
-
-
-def visit(tab, address):
-    tab.goto(address)
-    tab.wait_for_selector(SETTLED)
-    assert tab.locator("[data-testid=stException]").count() == 0, tab.locator("[data-testid=stException]").inner_text()
+pytestmark = browser.MARKS
 
 
 def pixels(tab) -> list[str]:

@@ -46,6 +46,11 @@ def findings_of_broken(entry: Entry) -> Report | None:
     return survey.load_report(jobs.find("survey", inputs).result) if _ready(inputs, 0) else None
 
 
+def say_not_yet() -> None:
+    """What a view shows in place of figures that are not there yet."""
+    st.caption("The figures appear here as soon as every picture has been looked at.")
+
+
 def _inputs(entry: Entry, stamp: str) -> dict[str, Any]:
     choices = {"grouping": entry.grouping, "split": entry.split, "fold": entry.fold}
     return {"data": str(entry.path), **choices, "stamp": stamp}
