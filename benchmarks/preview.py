@@ -63,8 +63,10 @@ async (slider, updates) => {
     const end = performance.now();
     const one = performance.getEntriesByType("resource").filter((e) => e.name.includes("/seg/augment/")).pop();
     const server = one?.serverTiming?.find((t) => t.name === "compute")?.duration ?? 0;
-    rows.push({ total: end - start, server, wait: one.responseStart - start, transfer: one.responseEnd - one.responseStart,
-      fill: filled - one.responseEnd, screen: end - filled, bytes: one.transferSize });
+    rows.push({
+      total: end - start, server, wait: one.responseStart - start, transfer: one.responseEnd - one.responseStart,
+      fill: filled - one.responseEnd, screen: end - filled, bytes: one.transferSize,
+    });
     await new Promise((done) => setTimeout(done, 30));
   }
   return rows;
@@ -78,7 +80,8 @@ WATCH = """
   slider.addEventListener("input", () => moved.set(slider.value, performance.now()), true);
   new MutationObserver(() => {
     const since = moved.get(slider.dataset.shows ?? slider.value);
-    requestAnimationFrame(() => requestAnimationFrame(() => since && ages.push([performance.now() - since, performance.now()])));
+    const note = () => since && ages.push(performance.now() - since);
+    requestAnimationFrame(() => requestAnimationFrame(note));
   }).observe(root, { attributes: true, attributeFilter: ["data-drawn"] });
   root.ages = ages;
 }
@@ -125,7 +128,7 @@ def shows(page: Page, samples: int) -> None:
 def one_by_one(page: Page, updates: int) -> list[dict[str, float]]:
     slider = page.locator(SLIDER).last
     page.locator('input[type=range][data-path="elastic.probability"]').evaluate(
-        "(s) => { s.value = 1; s.dispatchEvent(new Event('input', {bubbles: true})); s.dispatchEvent(new Event('change')); }"
+        "(s) => { s.value = 1; ['input', 'change'].forEach((kind) => s.dispatchEvent(new Event(kind))); }"
     )
     page.wait_for_timeout(1500)
     return slider.evaluate(ONE_BY_ONE, updates + WARM_UP)[WARM_UP:]
@@ -148,7 +151,7 @@ def dragged(page: Page, seconds: float = 4.0) -> tuple[list[float], float]:
         page.wait_for_timeout(max(0, 1000 * (start + step / 60 - time.perf_counter())))
     page.mouse.up()
     ages = slider.evaluate("(s) => s.closest('.preview').ages")
-    return [age for age, _ in ages], len(ages) / seconds
+    return ages, len(ages) / seconds
 
 
 def quantiles(values: list[float]) -> tuple[float, float]:
@@ -163,8 +166,9 @@ def report(samples: int, rows: list[dict[str, float]], ages: list[float], rate: 
     verdict = "reached" if median < goal else "MISSED"
     print(f"{samples} sample{'s' * (samples > 1)}")
     print(f"  one by one  median {median:6.1f} ms   95 % {high:6.1f} ms   goal {goal:g} ms: {verdict}")
+    waited = stage["wait"] - stage["server"]
     print(
-        f"  of these    server {stage['server']:.1f} · rest of the wait {stage['wait'] - stage['server']:.1f} · transfer "
+        f"  of these    server {stage['server']:.1f} · rest of the wait {waited:.1f} · transfer "
         f"{stage['transfer']:.1f} · canvases {stage['fill']:.1f} · to the screen {stage['screen']:.1f} ms; "
         f"{stage['bytes'] / 1e6:.2f} MB"
     )
