@@ -1,20 +1,12 @@
-"""Augment: what a recipe does to the cells of one image, before anything is trained with it."""
+"""Augment: what a recipe does to the cells of one image, before anything is trained with it.
+
+From the top: the recipe in hand, the live preview, how realistic its draws are, where a trained network is weak, and
+the recipe as code. Each is one call; `recipe_bar.in_hand()` is the recipe as the sliders were last let go.
+"""
 
 import streamlit as st
 
-from seglib.augment.recipe import Recipe
-from seglib.data.dataset import Dataset
-from seglib.data.normalise import NORMALISATION_NAMES
-from seglib.settings import specs
-from seglib.training.config import DataConfig
-from ui import opened, recipe_bar, routes, state
-from ui.components.live_preview import live_preview
-
-PREVIEW, IMAGE, VIEW = "augment_preview", "augment_image", "augment_view"
-WHOLE, NETWORK = "Whole image", "What the network sees"
-CROPS = (64, 128, 192, 256, 384, 512, 768, 1024)
-DEFAULTS = DataConfig()
-SPECS = {spec.path: spec for spec in specs(DataConfig)}
+from ui import preview_panel, recipe_bar, state
 
 
 def main() -> None:
@@ -24,97 +16,11 @@ def main() -> None:
         "microscope could show should not be learned from."
     )
     data = state.dataset_or_stop()
-    recipe_bar.hear(PREVIEW)
+    recipe_bar.hear(preview_panel.PREVIEW)
     recipe_bar.draw()
-    name = state.dataset_name()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        index = _image(name, data)
-        crop_px, normalisation = _view()
-    if not data.records[index].mask:
-        st.info("This image has no mask: it shows how pixels move, but no outlines.", icon=":material/info:")
-    seen = live_preview(
-        routes.augment_url(name, data, index),
-        specs(Recipe),
-        recipe_bar.in_hand(),
-        key=PREVIEW,
-        version=recipe_bar.version(),
-        seed=st.session_state.get("augment_seed", 0),
-        crop_px=crop_px,
-        normalisation=normalisation,
-    )
-    if seen.seed is not None:
-        st.session_state["augment_seed"] = int(seen.seed)
-
-
-def _image(name: str, data: Dataset) -> int:
-    """Number of the image shown: one of the train images, or of all where there are none."""
-    offered = data.indices("train") or data.indices("val") or list(range(len(data.records)))
-    key = f"{IMAGE}_{name}"
-    asked = st.query_params.get("image", "")
-    if key not in st.session_state and asked in map(str, offered):
-        st.session_state[key] = int(asked)
-    if st.session_state.get(key) not in offered:
-        st.session_state[key] = offered[0]
-    kind = "train images" if data.indices("train") else "images: none is labelled for training"
-    st.selectbox(
-        "Image",
-        offered,
-        key=key,
-        format_func=lambda i: opened.short_name(data.records[i].image),
-        help=f"{len(offered)} {kind}.",
-        width=230,
-        persist_state="session",
-    )
-    for step, icon, label in ((-1, "chevron_left", "Previous image"), (1, "chevron_right", "Next image")):
-        st.button(
-            "",
-            icon=f":material/{icon}:",
-            key=f"augment_step_{step}",
-            help=label,
-            on_click=_step,
-            args=(key, offered, step),
-        )
-    return st.session_state[key]
-
-
-def _step(key: str, offered: list[int], step: int) -> None:
-    place = offered.index(st.session_state[key]) if st.session_state[key] in offered else 0
-    st.session_state[key] = offered[(place + step) % len(offered)]
-
-
-def _view() -> tuple[int | None, str]:
-    """(side of the crops in px or None = the whole image, normalisation)."""
-    view = st.segmented_control(
-        "View",
-        [WHOLE, NETWORK],
-        default=WHOLE,
-        required=True,
-        key=VIEW,
-        persist_state="session",
-        help="The network is trained on normalised crops, cut by the very code that cuts them here.",
-    )
-    if view == WHOLE:
-        return None, "none"
-    crop_px = st.selectbox(
-        "Crop",
-        CROPS,
-        index=CROPS.index(DEFAULTS.crop_px),
-        key="augment_crop",
-        format_func=lambda side: f"{side} px",
-        help=f"{SPECS['crop_px'].help}; Train begins with {DEFAULTS.crop_px} px.",
-        width=120,
-        persist_state="session",
-    )
-    normalisation = st.selectbox(
-        "Normalisation",
-        NORMALISATION_NAMES,
-        index=NORMALISATION_NAMES.index(DEFAULTS.normalisation),
-        key="augment_normalisation",
-        help=f"{SPECS['normalisation'].help}; Train begins with {DEFAULTS.normalisation}.",
-        width=160,
-        persist_state="session",
-    )
-    return crop_px, normalisation
+    preview_panel.draw(data)  # returns the number of the image shown
+    # the realism meter goes here: it reads recipe_bar.in_hand() and that number
+    # "Where is the model weak?" goes here
 
 
 main()
