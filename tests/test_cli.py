@@ -192,3 +192,38 @@ def test_demo_and_check(capsys, tmp_path):
     assert "unreadable_image" in {f["code"] for f in json.loads(out)["findings"] if f["severity"] == "error"}
     assert answer(capsys, "check", tmp_path / "demo", "--strict")[0] == 2
     assert answer(capsys, "check", tmp_path / "gone", "--json")[0] == 2
+
+
+def test_weakness_of_unchanged_images_is_what_evaluate_says(trained, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGLIB_CACHE", str(tmp_path / "cache"))
+    _, root = trained
+    scored = json.loads(answer(capsys, "evaluate", "tiny", "--checkpoints", root, "--json")[1])
+    asked = ["weakness", "tiny", "--checkpoints", root, "--x", "rotation.angle_deg", "--x-values", "0", "45"]
+    code, out, err = answer(capsys, *asked, "--json")
+    result = json.loads(out)
+    assert code == 0, err
+    assert (result["run"], result["n_images"], result["n_val"], result["y"]) == ("tiny", 2, 2, None)
+    first, second = result["cells"]
+    assert (first["rotation.angle_deg"], second["rotation.angle_deg"]) == (0.0, 45.0)
+    for key in ("pooled_iou", "mean_iou", "n_undefined"):
+        assert first[key] == result["unaugmented"][key] == scored[key]
+    assert sum(second[key] for key in ("tp", "fp", "fn", "tn")) < 2 * 48 * 48 * 0.9  # corners show nothing
+    assert result["advice"][0]["path"] == "rotation.angle_deg" and result["advice"][0]["text"]
+    code, out, _ = answer(capsys, *asked)  # from the cache
+    assert code == 0 and f"unchanged {scored['pooled_iou']:.4f}" in out and f"{second['pooled_iou']:.4f}" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--x", "rotation.angle"], "Did you mean rotation.angle_deg"),
+        (["--x", "flip.probability"], "cannot be mapped"),
+        (["--x", "blur.sigma_px", "--x-values", "0", "99"], "from 0 px to 10 px"),
+        (["--x", "blur.sigma_px", "--y-values", "0", "1"], "--y-values needs --y"),
+        (["--x", "blur.sigma_px", "--images", "0"], "at least one is needed"),
+        (["--x", "blur.sigma_px", "--data", "nowhere"], "name it with --data"),
+    ],
+)
+def test_weakness_refuses_in_one_line(trained, capsys, arguments, said):
+    code, out, err = answer(capsys, "weakness", "tiny", "--checkpoints", trained[1], *arguments)
+    assert code == 2 and out == "" and said in err and len(err.strip().splitlines()) == 1

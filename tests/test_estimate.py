@@ -109,3 +109,15 @@ def test_work_reads_sizes_from_the_pictures(discs):
 
     found = estimate.work(open_dataset(discs), crop_px=16)
     assert found == Work(draws_per_epoch=4 * 9, validated=4, image_px=48 * 48)
+
+
+def test_predicting_one_image_takes_a_third_of_its_share_of_a_step_and_grows_with_its_pixels(tmp_path, discs):
+    run = timed_run(tmp_path / "ck", discs, "timed", 2.0)
+    config = run.config()
+    crop = config.data.crop_px**2
+    small, source, name = estimate.prediction_s(config, crop, [run])
+    assert (source, name) == (MEASURED, "timed")
+    samples_s = config.training.batch_size * estimate.PER_SAMPLE_S
+    forward_s = (2.0 - samples_s) / config.training.batch_size / estimate.TRAINING_COST
+    assert small == pytest.approx(forward_s + estimate.PER_SAMPLE_S / 2)
+    assert estimate.prediction_s(config, 4 * crop, [run])[0] == pytest.approx(4 * forward_s + estimate.PER_SAMPLE_S / 2)

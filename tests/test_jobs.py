@@ -15,6 +15,8 @@ from seglib.exceptions import InputError
 from seglib.metrics import foreground
 from seglib.predict import outputs
 from seglib.runs import identity, jobs, lock, process, record, validation, worker
+from seglib.runs.files import write_json
+from ui import progress
 
 
 @pytest.fixture
@@ -187,3 +189,16 @@ def test_unknown_kinds_and_inputs_are_refused(tmp_path):
         jobs.find("predikt", {}, tmp_path)
     with pytest.raises(InputError, match="JSON"):
         jobs.find("demo", {"folder": Path("x")}, tmp_path)
+
+
+def test_the_time_left_follows_from_the_pace_of_a_job(tmp_path):
+    job = prepared("demo", {"folder": "x"}, tmp_path)
+    record.update(job.folder, "running", name="job.json", **identity.mine().to_dict())
+    with lock.hold(job.folder):
+        assert progress.of_job(job).seconds_left is None  # nothing done yet
+        written = record.read(job.folder, "job.json")
+        written["history"][-1]["time"] -= 30
+        write_json(job.folder / "job.json", written)
+        worker.ProgressFile(job.folder / "progress.jsonl")(0.25, "a quarter")
+        assert progress.of_job(job).seconds_left == pytest.approx(90, abs=3)
+    assert progress.of_job(job).seconds_left is None

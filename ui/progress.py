@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ import streamlit as st
 
 from seglib.runs.jobs import Job
 from seglib.runs.store import Run
+
+LEAST_DONE = 0.03  # share of a job before its pace says how long it will take
 
 BADGES = {
     "queued": ("gray", ":material/schedule:"),
@@ -48,7 +51,10 @@ def of_run(run: Run) -> Standing:
 def of_job(job: Job) -> Standing:
     """Where a job stands; its time left follows from its start and the share done."""
     state, progress = job.state(), job.progress()
-    return Standing(state.name, state.reason, state.live, progress.fraction, progress.text)
+    left = None
+    if state.name == "running" and state.since and progress.fraction >= LEAST_DONE:
+        left = (time.time() - state.since) * (1 - progress.fraction) / progress.fraction
+    return Standing(state.name, state.reason, state.live, progress.fraction, progress.text, left)
 
 
 def draw(standing: Standing, *, key: str, cancel: Callable[[], None] | None = None, label: str = "Cancel") -> None:

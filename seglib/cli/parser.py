@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from seglib.cli import data, predict, scoring, training
+from seglib.cli import data, predict, scoring, training, weakness
 from seglib.exceptions import InputError
 from seglib.training.config import PRESETS
 
@@ -29,6 +29,7 @@ def build_parser() -> Parser:
     _add_evaluate(commands)
     _add_errors(commands)
     _add_predict(commands)
+    _add_weakness(commands)
     return parser
 
 
@@ -87,6 +88,23 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument("--overwrite", action="store_true")
     _add_model(parser)
     parser.set_defaults(command=predict.predict)
+
+
+def _add_weakness(commands: Any) -> None:
+    parser = commands.add_parser("weakness", help="val IoU over a grid of two augmentation parameters")
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("--x", required=True, metavar="PARAMETER", help="such as rotation.angle_deg")
+    parser.add_argument("--y", metavar="PARAMETER", help="such as elastic.displacement_px; without it a curve along x")
+    for name in ("--x-values", "--y-values"):
+        parser.add_argument(name, type=float, nargs="+", metavar="V", help="increasing; sensible ones unless given")
+    parser.add_argument("--sigma", type=float, default=20.0, metavar="PX", help="smoothness of the bending (20)")
+    parser.add_argument("--images", type=int, metavar="N", help="so many val images, of every group in turn (all)")
+    parser.add_argument("--seed", type=int, default=0, help="of fields, grain and the choice of images (0)")
+    parser.add_argument("--recipe", metavar="R", help="the recipe advised on: a name or a JSON file (the run's own)")
+    parser.add_argument("--data", type=Path, metavar="DATA", help="where the run's own data set lies now")
+    _add_model(parser)
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(command=weakness.weakness)
 
 
 def _add_root(parser: argparse.ArgumentParser) -> None:

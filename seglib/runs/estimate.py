@@ -88,6 +88,13 @@ def estimate(config: Config, work: Work, runs: Sequence[Run]) -> Estimate:
     return Estimate(needed, steps, epochs, step_s, source, run)
 
 
+def prediction_s(config: Config, image_px: float, runs: Sequence[Run]) -> tuple[float, str, str]:
+    """(seconds to augment and predict one image of so many pixels, source, name of the run it comes from or '')."""
+    step_s, source, run = seconds_per_step(config, runs)
+    seconds = _arithmetic_s(config, step_s) * image_px / config.data.crop_px**2 + PER_SAMPLE_S / 2
+    return seconds, source, run
+
+
 def _arithmetic_s(config: Config, step_s: float) -> float:
     """Seconds one crop takes forward, of a step's time."""
     batch = config.training.batch_size

@@ -28,6 +28,7 @@ KINDS: dict[str, str] = {
     "errors": "seglib.runs.tasks:errors",
     "demo": "seglib.runs.tasks:demo",
     "survey": "seglib.runs.tasks:survey",
+    "weakness": "seglib.experiments.weakness_job:weakness",
 }
 _RECORD = "job.json"
 
