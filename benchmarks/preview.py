@@ -119,10 +119,9 @@ def opened(page: Page, address: str) -> None:
 
 
 def shows(page: Page, samples: int) -> None:
-    """Ask the page for so many samples."""
-    page.route(
-        "**/seg/augment/**", lambda route: route.continue_(url=route.request.url.replace("&n=8&", f"&n={samples}&"))
-    )
+    """Choose the number of samples, as a person does."""
+    page.locator(".preview select.count").select_option(str(samples))
+    page.wait_for_timeout(500)
 
 
 def one_by_one(page: Page, updates: int) -> list[dict[str, float]]:
@@ -194,8 +193,8 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         for samples in GOALS_MS:
             page = browser.new_page(viewport={"width": 1440, "height": 1000})
-            shows(page, samples)
             opened(page, address)
+            shows(page, samples)
             rows = one_by_one(page, options.updates)
             reached &= report(samples, rows, *dragged(page))
             page.close()

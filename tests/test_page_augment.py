@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from conftest import make_disc_data
 from streamlit.testing.v1 import AppTest
 
 from seglib.augment import recipe as recipes
+from seglib.augment.draw import Draw
+from seglib.augment.fixed import Fixed
 from seglib.augment.recipe import Recipe, load_recipe, save_recipe
+from seglib.data.normalise import NORMALISATION_NAMES
 from seglib.settings import build, merge, plain, specs
 from ui import recipe_bar, registry
 
@@ -83,7 +87,8 @@ def test_sliders_come_from_the_recipes_own_metadata(home):
     bend = next(s for s in data["specs"] if s["path"] == "elastic.displacement_px")
     assert (bend["low"], bend["high"], bend["step"], bend["unit"]) == (0.0, 40.0, 0.5, "px") and bend["help"]
     assert build(Recipe, data["recipe"]) == load_recipe("gentle")
-    assert data["n"] == 8 and data["crop"] == 0 and data["url"].startswith("/seg/augment/discs/0?")
+    assert data["url"].startswith("/seg/augment/discs/0?")
+    assert data["label"] == "gentle" and data["loaded"] == data["recipe"]
 
 
 def test_a_senseless_image_in_the_address_shows_the_first(home):
@@ -170,13 +175,18 @@ def test_the_image_is_one_of_train(home):
     assert "/seg/augment/discs/0?" in preview(at)["url"]
 
 
-def test_what_the_network_sees_is_cropped_and_normalised_as_train_begins(home):
-    at = page()
-    at.get_by_key("augment_view").set_value("What the network sees").run()
-    assert (preview(at)["crop"], preview(at)["normalisation"]) == (256, "zscore")
-    at.selectbox(key="augment_crop").select(64).run()
-    at.selectbox(key="augment_normalisation").select("clahe").run()
-    assert (preview(at)["crop"], preview(at)["normalisation"]) == (64, "clahe")
+def test_the_networks_view_starts_as_train_begins(home):
+    data = preview(page())
+    assert data["start"] == {"crop": 256, "normalisation": "zscore"}
+    assert 256 in data["crops"] and data["normalisations"] == list(NORMALISATION_NAMES)
+
+
+def test_there_is_one_slider_for_every_value_of_a_draw_but_the_seeds(home):
+    data = preview(page())
+    assert {s["path"] for s in data["fixed_specs"]} == {f.name for f in fields(Draw) if not f.name.endswith("_seed")}
+    assert build(Fixed, data["fixed"]).draw() == Draw()
+    angle = next(s for s in data["fixed_specs"] if s["path"] == "angle_deg")
+    assert (angle["low"], angle["high"], angle["unit"], angle["group"]) == (-180.0, 180.0, "°", "shape_and_place")
 
 
 def test_without_a_train_image_it_says_so(home):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 import zlib
 from urllib.parse import quote
 
@@ -13,14 +12,7 @@ import pytest
 from asgi_client import Client
 from starlette.applications import Starlette
 
-from seglib.augment import pipeline
-from seglib.augment.recipe import Recipe
-from seglib.data.normalise import normalise
-from seglib.data.readers import to_gray
 from seglib.data.records import Record, write_csv
-from seglib.settings import build, nest
-from seglib.training.config import Config
-from seglib.training.draws import Draws
 from ui import opened, pixels, registry, routes, security
 
 H, W = 40, 56
@@ -126,118 +118,6 @@ def test_thumbnails_keep_the_shape_and_draw_outlines(client, name):
     outlined = decoded(client.get(routes.thumb_url(name, data, 0, size_px=28, outlined=True)))
     assert plain.shape == (20, 28)
     assert outlined.shape == (20, 28, 3) and (outlined == (115, 158, 0)).all(-1).sum() > 10
-
-
-RECIPE = {"elastic": {"probability": 1.0, "displacement_px": [1, 2], "sigma_px": [8, 9]}, "noise": {"probability": 1.0}}
-
-
-def unpacked(content: bytes) -> tuple[dict, list[bytes]]:
-    length = struct.unpack_from("<I", content)[0]
-    header, offset, blobs = json.loads(content[4 : 4 + length]), 4 + length, []
-    for part in header["parts"]:
-        blobs.append(content[offset : offset + part])
-        offset += part
-    assert offset == len(content)
-    return header, blobs
-
-
-def augmented(client, name, **query):
-    query = {"recipe": json.dumps(RECIPE), "seed": 5, "n": 3, "normalisation": "zscore", **query}
-    return client.get(routes.augment_url(name, opened.dataset(name), 0), params=query)
-
-
-def test_preview_shows_what_the_trainer_draws(client, name):
-    header, blobs = unpacked(augmented(client, name).content)
-    sample = opened.dataset(name).sample(0)
-    gray = normalise(to_gray(sample.image), "zscore")
-    assert header["n"] == 3 and header["original"] == [H, W] and len(blobs) == 8
-    for epoch in range(3):
-        rng = pipeline.generator(5, epoch, 0)
-        drawn = pipeline.augment(gray, sample.labels, sample.valid, build(Recipe, RECIPE), rng, None)
-        mark = np.frombuffer(blobs[2 * epoch + 3], np.uint8).reshape(H, W)
-        np.testing.assert_array_equal(mark & pixels.INSIDE > 0, drawn.labels > 0)
-        np.testing.assert_array_equal(mark & pixels.OUTSIDE > 0, ~drawn.valid)
-        shown = np.frombuffer(blobs[2 * epoch + 2], np.uint8).reshape(H, W).astype(float)
-        open_range = (shown > 0) & (shown < 255)
-        assert np.corrcoef(shown[open_range], drawn.image[open_range])[0, 1] > 0.999
-
-
-def test_preview_follows_recipe_seed_and_crop(client, name):
-    base = augmented(client, name).content
-    assert augmented(client, name).content == base
-    assert augmented(client, name, seed=6).content != base
-    assert augmented(client, name, recipe="{}").content != base
-    header, _ = unpacked(augmented(client, name, crop=24).content)
-    assert (header["height"], header["width"], header["original"]) == (24, 24, [H, W])
-
-
-def test_crops_are_those_of_the_training_set(client, name, folder):
-    values = {"data.path": str(folder), "data.crop_px": 24, "data.normalisation": "percentile"}
-    config = build(Config, nest({**values, **{f"recipe.{key}": part for key, part in RECIPE.items()}}))
-    draws = Draws(opened.dataset(name), config)
-    header, blobs = unpacked(augmented(client, name, crop=24, normalisation="percentile").content)
-    for number in range(3):
-        wanted = draws.draw(0, pipeline.generator(5, number, 0))
-        grey, mark = (np.frombuffer(blob, np.uint8).reshape(24, 24) for blob in blobs[2 * number + 2 : 2 * number + 4])
-        np.testing.assert_array_equal(grey, pixels.to_bytes(wanted.x, header["low"], header["high"]))
-        np.testing.assert_array_equal(mark & pixels.INSIDE > 0, wanted.target)
-        np.testing.assert_array_equal(mark & pixels.OUTSIDE > 0, ~wanted.valid)
-
-
-def test_the_recipe_none_shows_the_same_picture(client, name):
-    _, blobs = unpacked(augmented(client, name, recipe="{}", grid=1).content)
-    assert blobs[2] == blobs[4] == blobs[6] == blobs[0]
-    assert blobs[3] == blobs[5] == blobs[7] == blobs[1]
-
-
-def test_the_grid_is_bent_like_the_picture(client, name):
-    _, plain = unpacked(augmented(client, name).content)
-    _, lined = unpacked(augmented(client, name, grid=1).content)
-    grids = [np.frombuffer(blob, np.uint8).reshape(H, W) & pixels.GRID for blob in lined[1::2]]
-    assert all(0.2 < (grid > 0).mean() < 0.6 for grid in grids)
-    assert (grids[0] != grids[1]).any() and lined[::2] == plain[::2]
-    assert all((np.frombuffer(blob, np.uint8) & pixels.GRID == 0).all() for blob in plain[1::2])
-
-
-def test_a_wide_field_is_shown_shrunk_and_says_so(client, name, monkeypatch):
-    monkeypatch.setattr(pixels, "MAX_WHOLE_SIDE", 30)
-    opened.st.cache_resource.clear()
-    header, blobs = unpacked(augmented(client, name, recipe="{}").content)
-    assert (header["factor"], header["full"], header["original"]) == (2, [H, W], [20, 28])
-    assert (header["height"], header["width"]) == (20, 28) and blobs[2] == blobs[0]
-    header, blobs = unpacked(augmented(client, name, crop=24).content)
-    assert (header["original"], header["height"], len(blobs[2])) == ([20, 28], 24, 24 * 24)
-    opened.st.cache_resource.clear()
-
-
-def test_folding_is_said_with_the_pictures(client, name):
-    assert unpacked(augmented(client, name, recipe="{}").content)[0]["warnings"] == []
-    folding = {"elastic": {"probability": 1, "displacement_px": [1, 9], "sigma_px": [8, 9]}}
-    (said,) = unpacked(augmented(client, name, recipe=json.dumps(folding)).content)[0]["warnings"]
-    assert "fold" in said
-
-
-@pytest.mark.parametrize(
-    ("query", "said"),
-    [
-        ({"n": 1000}, "n is '1000'; allowed: a whole number from 0 to 16"),
-        ({"seed": "x"}, "seed is 'x'"),
-        ({"crop": -1}, "crop is '-1'"),
-        ({"crop": 4096}, "choose a smaller crop"),
-        ({"grid": 2}, "grid is '2'"),
-        ({"recipe": "{"}, "recipe is not JSON"),
-        ({"recipe": "[" * 20_000}, "recipe is not JSON"),
-        ({"recipe": '{"noise": {"probability": Infinity}}'}, "noise.probability is inf"),
-        ({"recipe": '{"noise": {"probability": 1' + "0" * 400 + "}}"}, "noise.probability is"),
-        ({"recipe": '{"elastik": {}}'}, "Did you mean elastic?"),
-        ({"recipe": '{"noise": {"probability": 7}}'}, "noise.probability is 7"),
-        ({"normalisation": "magic"}, "normalisation is 'magic'"),
-    ],
-)
-def test_a_bad_question_gets_one_clear_line(client, name, query, said):
-    reply = augmented(client, name, **query)
-    assert reply.status_code == 400 and said in reply.text and "\n" not in reply.text
-    assert reply.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize(

@@ -5,26 +5,16 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 
-from seglib.augment.draw import recipe_draw
-from seglib.augment.pipeline import Augmented, apply, generator
-from seglib.augment.recipe import Recipe
-from seglib.augment.shrink import shrink, shrink_draw, shrink_factor
 from seglib.data.readers import to_gray
 from seglib.data.sample import Sample
 from seglib.exceptions import InputError
-from seglib.training.draws import Normalise, seen
 
 INVALID = 65535  # in a label map: a pixel left out of every count
-INSIDE, OUTLINE, OUTSIDE, GRID = 1, 2, 4, 8  # bits of a mark map: in a cell, its outline, not valid, a grid line
-MAX_PREVIEW_PIXELS = 20_000_000
-MAX_WHOLE_SIDE = 640  # of a whole picture in a preview: larger ones are shown shrunk, and the header says by how much
 
 
 def window(image: np.ndarray) -> tuple[float, float]:
@@ -93,104 +83,8 @@ def label_map(sample: Sample) -> bytes:
     return zlib.compress(coded.tobytes(), level=1)
 
 
-def marks(labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """(H, W) uint8 of the bits INSIDE, OUTLINE, OUTSIDE."""
-    mark = (labels > 0).view(np.uint8)  # INSIDE is 1; all in bytes, for the preview draws eight of these a slider step
-    mark |= outline(labels).view(np.uint8) * np.uint8(OUTLINE)
-    mark |= (~valid).view(np.uint8) * np.uint8(OUTSIDE)
-    return mark
-
-
-def pack(header: dict[str, Any], *blobs: bytes) -> bytes:
+def pack(header: dict[str, Any], *blobs: bytes | memoryview) -> bytes:
     """uint32 length of the header, the header as JSON, then the blobs; header["parts"] holds their lengths."""
-    text = json.dumps({**header, "parts": [len(blob) for blob in blobs]}, separators=(",", ":")).encode()
+    text = json.dumps({**header, "parts": [memoryview(blob).nbytes for blob in blobs]}, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     return struct.pack("<I", len(text)) + text + b"".join(blobs)
-
-
-@dataclass(frozen=True)
-class Original:
-    """What every preview of one image shares. sample: normalised; small: the same, shrunk by `factor` for the screen.
-
-    low, high: the normalised values shown as black and as white. layers: grey and marks of `small`, as sent.
-    """
-
-    sample: Sample
-    small: Sample
-    factor: int
-    low: float
-    high: float
-    layers: tuple[bytes, bytes]
-
-
-def original(sample: Sample, normalisation: str) -> Original:
-    """The window is a fifth wider than the picture's own range, so that brightness and contrast changes are seen."""
-    sample = Normalise(normalisation)(sample)
-    low, high = (float(v) for v in np.percentile(sample.image, (0.1, 99.9)))
-    margin = 0.1 * (high - low) if high > low else 0.5
-    factor = shrink_factor(sample.image.shape, MAX_WHOLE_SIDE)
-    small, low, high = shrink(sample, factor), low - margin, high + margin
-    layers = to_bytes(small.image, low, high).tobytes(), marks(small.labels, small.valid).tobytes()
-    return Original(sample, small, factor, low, high, layers)
-
-
-def augmented(
-    first: Original, index: int, recipe: Recipe, seed: int, n: int, crop_px: int | None, grid: bool = False
-) -> bytes:
-    """The original and `n` samples, packed; sample i is drawn by the trainer's code from generator(seed, i, index).
-
-    crop_px: crops in full resolution, exactly what a network sees; None = the whole picture, shrunk if it is large.
-    grid: also a grid of straight lines, bent like the picture; about sixteen a picture, eight a crop.
-    Header: {n, original: [h, w], full: [h, w], factor, height, width, low, high, warnings, parts}; the parts are grey
-    and marks (uint8) in turn, original first, all in one window of grey values.
-    Raises InputError where that is more than a browser should be sent.
-    """
-    height, width = (crop_px, crop_px) if crop_px else first.small.image.shape
-    if n * height * width > MAX_PREVIEW_PIXELS:
-        raise InputError(f"{n} samples of {height} × {width} px are too many pixels to preview; choose a smaller crop.")
-    part = first.sample if crop_px else first.small
-    lines = _grid_lines(part.image.shape, crop_px // 8 if crop_px else round(max(height, width) / 16)) if grid else None
-    blobs = list(first.layers)
-    if grid and not crop_px:  # on a whole wide field the grid of its crops would be too fine
-        blobs[1] = (np.frombuffer(blobs[1], np.uint8) | _grid_marks(lines).ravel()).tobytes()
-    for epoch in range(n):
-        drawn = _drawn(first, recipe, generator(seed, epoch, index), crop_px, lines)
-        mark = marks(drawn.labels, drawn.valid)
-        if grid:
-            mark |= _grid_marks(drawn.weights)
-        blobs += [to_bytes(drawn.image, first.low, first.high).tobytes(), mark.tobytes()]
-    header = {
-        "n": n,
-        "original": list(first.small.image.shape),
-        "full": list(first.sample.image.shape),
-        "factor": first.factor,
-        "height": height,
-        "width": width,
-        "low": first.low,
-        "high": first.high,
-        "warnings": recipe.warnings(),
-    }
-    return pack(header, *blobs)
-
-
-def _drawn(
-    first: Original, recipe: Recipe, rng: np.random.Generator, crop_px: int | None, lines: np.ndarray | None
-) -> Augmented:
-    if crop_px or first.factor == 1:
-        return seen(first.sample, recipe, rng, crop_px, lines)
-    height, width = first.sample.image.shape
-    draw = shrink_draw(recipe_draw(recipe, rng, odd_turns=height == width), first.factor)
-    return apply(draw, first.small.image, first.small.labels, first.small.valid, weights=lines)
-
-
-def _grid_marks(lines: np.ndarray) -> np.ndarray:
-    return (lines > 0.5).view(np.uint8) * np.uint8(GRID)
-
-
-@lru_cache(maxsize=4)
-def _grid_lines(shape: tuple[int, int], spacing_px: int) -> np.ndarray:
-    """(H, W) float32: 1 on lines through the middle and every `spacing_px` from it, 0 between."""
-    spacing_px = max(4, spacing_px)
-    thick = max(1, round(spacing_px / 20))
-    on_line = [(np.arange(side) - side // 2) % spacing_px < thick for side in shape]
-    return (on_line[0][:, None] | on_line[1][None, :]).astype(np.float32)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import streamlit as st
 
+from seglib.augment.fixed import Fixed
 from seglib.augment.recipe import Recipe
 from seglib.data.dataset import Dataset
 from seglib.data.normalise import NORMALISATION_NAMES
-from seglib.settings import specs
+from seglib.settings import plain, specs
 from seglib.training.config import DataConfig
-from ui import opened, recipe_bar, routes, state
+from ui import opened, preview_route, recipe_bar, state
 from ui.components.live_preview import live_preview
 
-PREVIEW, IMAGE, VIEW = "augment_preview", "augment_image", "augment_view"
-WHOLE, NETWORK = "Whole image", "What the network sees"
+PREVIEW, IMAGE = "augment_preview", "augment_image"
 CROPS = (64, 128, 192, 256, 384, 512, 768, 1024)
 DEFAULTS = DataConfig()
-SPECS = {spec.path: spec for spec in specs(DataConfig)}
+# Exact values that a slider or a switch can show; the seeds of fields and grain have a button
+EXACT = [spec for spec in specs(Fixed) if spec.kind != "str" or spec.choices]
+GREY = ("brightness", "contrast", "gamma", "blur_sigma_px", "noise", "background", "background_width")
 
 
 def draw(data: Dataset) -> int:
@@ -24,18 +26,23 @@ def draw(data: Dataset) -> int:
     name = state.dataset_name()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         index = _image(name, data)
-        crop_px, normalisation = _view()
     if not data.records[index].mask:
         st.info("This image has no mask: it shows how pixels move, but no outlines.", icon=":material/info:")
     seen = live_preview(
-        routes.augment_url(name, data, index),
+        preview_route.url(name, data, index),
         specs(Recipe),
         recipe_bar.in_hand(),
         key=PREVIEW,
         version=recipe_bar.version(),
+        label=recipe_bar.loaded_name(),
+        loaded=recipe_bar.loaded_values(),
+        fixed_specs=EXACT,
+        fixed_groups={spec.path: "grey_values" if spec.path in GREY else "shape_and_place" for spec in EXACT},
+        fixed=plain(Fixed()),
         seed=st.session_state.get("augment_seed", 0),
-        crop_px=crop_px,
-        normalisation=normalisation,
+        crops=CROPS,
+        normalisations=NORMALISATION_NAMES,
+        start={"crop": DEFAULTS.crop_px, "normalisation": DEFAULTS.normalisation},
     )
     if seen.seed is not None:
         st.session_state["augment_seed"] = int(seen.seed)
@@ -76,38 +83,3 @@ def _image(name: str, data: Dataset) -> int:
 def _step(key: str, offered: list[int], step: int) -> None:
     place = offered.index(st.session_state[key]) if st.session_state[key] in offered else 0
     st.session_state[key] = offered[(place + step) % len(offered)]
-
-
-def _view() -> tuple[int | None, str]:
-    """(side of the crops in px or None = the whole image, normalisation)."""
-    view = st.segmented_control(
-        "View",
-        [WHOLE, NETWORK],
-        default=WHOLE,
-        required=True,
-        key=VIEW,
-        persist_state="session",
-        help="The network is trained on normalised crops, cut by the very code that cuts them here.",
-    )
-    if view == WHOLE:
-        return None, "none"
-    crop_px = st.selectbox(
-        "Crop",
-        CROPS,
-        index=CROPS.index(DEFAULTS.crop_px),
-        key="augment_crop",
-        format_func=lambda side: f"{side} px",
-        help=f"{SPECS['crop_px'].help}; Train begins with {DEFAULTS.crop_px} px.",
-        width=120,
-        persist_state="session",
-    )
-    normalisation = st.selectbox(
-        "Normalisation",
-        NORMALISATION_NAMES,
-        index=NORMALISATION_NAMES.index(DEFAULTS.normalisation),
-        key="augment_normalisation",
-        help=f"{SPECS['normalisation'].help}; Train begins with {DEFAULTS.normalisation}.",
-        width=160,
-        persist_state="session",
-    )
-    return crop_px, normalisation

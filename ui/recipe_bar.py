@@ -24,6 +24,19 @@ def in_hand() -> dict[str, Any]:
     return st.session_state[_VALUES]
 
 
+def loaded_name() -> str:
+    """What the recipe in hand began as."""
+    return st.session_state[_LOADED]
+
+
+def loaded_values() -> dict[str, Any]:
+    """The values that recipe has on disk; those in hand if it is gone from there."""
+    try:
+        return plain(load_recipe(loaded_name()))
+    except InputError:
+        return in_hand()
+
+
 def version() -> int:
     """Counts the recipes that were loaded: the sliders take over `in_hand` when it changes."""
     return st.session_state[_VERSION]

@@ -7,13 +7,11 @@
 /seg/compared/NAME/INDEX/RUN/WHICH/N   small PNG of image INDEX, its mask's and validation image N's outlines (?size=)
 /seg/result/JOB/FILE           a PNG in the result folder of a job
 /seg/source/JOB/N              8-bit grey PNG of picture N that a prediction job was given
-/seg/augment/NAME/INDEX        packed samples (?recipe=JSON&seed=&n=&crop=&normalisation=&grid=)
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import re
 from pathlib import Path, PureWindowsPath
 from urllib.parse import quote, urlencode
@@ -24,15 +22,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from seglib.augment.recipe import Recipe
 from seglib.data.dataset import Dataset
-from seglib.data.normalise import NORMALISATION_NAMES
 from seglib.data.readers import read_image
 from seglib.exceptions import InputError
 from seglib.runs import jobs
 from seglib.runs.store import checkpoints_root
 from seglib.runs.validation import decoded
-from seglib.settings import build
 from ui import opened, pixels, registry, tensorboard
 from ui.compared import compared_png
 
@@ -41,7 +36,6 @@ _PLAIN = {"Content-Encoding": "identity"}
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _FRESH = {"Cache-Control": "no-store"}
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-MAX_SAMPLES = 16
 
 
 class Number(Convertor[int]):
@@ -81,11 +75,6 @@ def labels_url(name: str, data: Dataset, index: int) -> str | None:
     return address("labels", name, index, opened.tag(data, index)) if data.records[index].mask else None
 
 
-def augment_url(name: str, data: Dataset, index: int) -> str:
-    """Without recipe, seed and n: the live preview adds them."""
-    return address("augment", name, index, opened.tag(data, index))
-
-
 def probability_url(run_id: str, which: str, number: int) -> str | None:
     """None if the run left none. `number` counts the val images in the data set's order, as rows of images.parquet."""
     try:
@@ -120,16 +109,22 @@ def _stamp(file: Path) -> int:
 
 
 def answering(function):
-    """One clear line instead of a traceback: 404 for what does not exist, 400 for what makes no sense."""
+    """One clear line instead of a traceback: 404 for what does not exist, 400 for what makes no sense.
+
+    `function` gives (body, media type), or a whole Response where it sets headers of its own.
+    """
 
     @functools.wraps(function)
     def endpoint(request: Request) -> Response:
         try:
-            body, media_type = function(request)
+            found = function(request)
         except NotFound as error:
             return PlainTextResponse(str(error), status_code=404, headers=_FRESH)
         except InputError as error:
             return PlainTextResponse(str(error), status_code=400, headers=_FRESH)
+        if isinstance(found, Response):
+            return found
+        body, media_type = found
         headers = _FOREVER if request.query_params.get("v") else _FRESH
         return Response(body, media_type=media_type, headers=headers | _PLAIN)
 
@@ -180,35 +175,6 @@ def labels(request: Request) -> tuple[bytes, str]:
     if not data.records[number].mask:
         raise NotFound(f"{data.records[number].image} has no mask.")
     return pixels.label_map(opened.sample(data, number)), "application/octet-stream"
-
-
-@answering
-def augment(request: Request) -> tuple[bytes, str]:
-    data, number = located(request)
-    recipe = _recipe(request.query_params.get("recipe", "{}"))
-    seed = whole(request, "seed", 0, 0, 2**31 - 1)
-    n = whole(request, "n", 8, 0, MAX_SAMPLES)
-    crop_px = whole(request, "crop", 0, 0, 4096) or None
-    grid = bool(whole(request, "grid", 0, 0, 1))
-    normalisation = request.query_params.get("normalisation", "zscore")
-    if normalisation not in NORMALISATION_NAMES:
-        raise InputError(f"normalisation is {normalisation[:40]!r}; allowed: {', '.join(NORMALISATION_NAMES)}.")
-    first = _original(data, number, opened.tag(data, number), normalisation)
-    return pixels.augmented(first, number, recipe, seed, n, crop_px, grid), "application/octet-stream"
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _original(_data: Dataset, number: int, tag: str, normalisation: str) -> pixels.Original:
-    return pixels.original(opened.sample(_data, number), normalisation)
-
-
-@functools.lru_cache(maxsize=64)
-def _recipe(text: str) -> Recipe:
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError):  # the latter for ten thousand brackets
-        raise InputError("recipe is not JSON.") from None
-    return build(Recipe, values)
 
 
 @answering
@@ -266,7 +232,6 @@ ROUTES = [
     Route("/seg/image/{name}/{index:number}", image),
     Route("/seg/thumb/{name}/{index:number}", thumb),
     Route("/seg/labels/{name}/{index:number}", labels),
-    Route("/seg/augment/{name}/{index:number}", augment),
     Route("/seg/probability/{run}/{which}/{number:number}", probability),
     Route("/seg/compared/{name}/{index:number}/{run}/{which}/{number:number}", compared),
     Route("/seg/result/{job}/{file}", result),

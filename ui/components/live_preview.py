@@ -12,7 +12,7 @@ from typing import Any
 from seglib.settings import Spec
 from ui.components.assets import ignore, register
 
-_mount = register("live_preview")
+_mount = register("live_preview", "sliders", "preview_paint")
 
 
 def live_preview(
@@ -22,29 +22,41 @@ def live_preview(
     *,
     key: str,
     version: int = 0,
-    n: int = 8,
+    label: str = "",
+    loaded: Mapping[str, Any] | None = None,
+    fixed_specs: Iterable[Spec] = (),
+    fixed_groups: Mapping[str, str] | None = None,
+    fixed: Mapping[str, Any] | None = None,
     seed: int = 0,
-    crop_px: int | None = None,
-    normalisation: str = "zscore",
+    crops: Iterable[int] = (),
+    normalisations: Iterable[str] = (),
+    start: Mapping[str, Any] | None = None,
 ):
     """Draw the sliders and the samples.
 
-    url: `ui.routes.augment_url(…)`. specs: `seglib.settings.specs(Recipe)`, grouped by the first part of their path in
+    url: `ui.preview_route.url(…)`. specs: `seglib.settings.specs(Recipe)`, grouped by the first part of their path in
     the order given. recipe: nested mapping (`settings.plain(recipe)`), loaded into the sliders when the component
-    appears and whenever `version` changes; in between the sliders are the truth.
-    seed: the one it starts with. crop_px: cut squares as the trainer does; None = the whole image.
+    appears and whenever `version` changes; in between the sliders are the truth. label and loaded: name and values of
+    the recipe it began as. fixed_specs, fixed_groups (path -> heading), fixed: the same for exact values.
+    seed: the one it starts with. crops, normalisations: what the network's view offers; start: what it starts with.
 
     The result has `recipe` (nested mapping, when a slider was let go; None until then) and `seed`.
     """
+    groups = fixed_groups or {}
     data = {
+        "key": key,
         "url": url,
         "specs": [_slider(spec) for spec in specs],
         "recipe": dict(recipe),
         "version": version,
-        "n": n,
+        "label": label,
+        "loaded": dict(loaded or recipe),
+        "fixed_specs": [_slider(spec) | {"group": groups.get(spec.path, "")} for spec in fixed_specs],
+        "fixed": dict(fixed or {}),
         "seed": seed,
-        "crop": crop_px or 0,
-        "normalisation": normalisation,
+        "crops": list(crops),
+        "normalisations": list(normalisations),
+        "start": dict(start or {}),
     }
     return _mount(data=data, key=key, on_recipe_change=ignore, on_seed_change=ignore)
 
