@@ -26,7 +26,7 @@ def main() -> None:
 def _data_card(data: Dataset) -> None:
     name, counts = state.dataset_name(), data.counts()
     with st.container(border=True):
-        st.subheader(f":material/image: {name}", anchor=False)
+        st.header(f":material/image: {name}", anchor=False)
         with st.container(horizontal=True, gap="medium"):
             for split in ("train", "val", "unlabelled"):
                 st.metric(split, counts[split], help=explain(split), width="content")
@@ -69,7 +69,7 @@ def _item(name: str, data: Dataset, index: int) -> dict:
 def _next_card(data: Dataset, runs: list[Run]) -> None:
     counts = data.counts()
     with st.container(border=True):
-        st.subheader(":material/explore: What to do next", anchor=False)
+        st.header(":material/explore: What to do next", anchor=False)
         if not counts["train"]:
             st.markdown("No image is labelled for training yet: add masks, or open another folder in the sidebar.")
             navigation.link("data", "Look at the data")
@@ -90,7 +90,7 @@ def _next_card(data: Dataset, runs: list[Run]) -> None:
 
 def _runs_card(runs: list[Run], most: int = 6) -> None:
     with st.container(border=True):
-        st.subheader(":material/model_training: Runs", anchor=False, help=explain("pooled iou"))
+        st.header(":material/model_training: Runs", anchor=False, help=explain("pooled iou"))
         if not runs:
             st.caption("None on this data set yet. A run is one training; it appears here as soon as it starts.")
             return

@@ -71,7 +71,7 @@ def test_opens_on_the_best_run_and_its_worst_image(run):
     assert set(values) == {"Pooled IoU", "Mean IoU", "Pooled Dice", "Precision", "Recall"}
     assert all(m.delta.startswith("train ") for m in at.metric)
     worst = images.listed(validation.scores(run), "Worst IoU first").image[0]
-    assert at.subheader[0].value == Path(worst).stem
+    assert at.header[0].value == Path(worst).stem
     records = [r.image for r in open_dataset(run.data_path()).records]
     assert at.query_params["image"] == str(records.index(worst))
     assert "Every wrong pixel counts once" in texts(at)
@@ -98,10 +98,10 @@ def test_next_previous_and_a_link_to_an_image(run):
     at = page(data="data")
     assert at.button(key="errors_previous").disabled
     at.button(key="errors_next").click().run()
-    assert at.subheader[0].value == Path(order[1]).stem
+    assert at.header[0].value == Path(order[1]).stem
     records = [r.image for r in open_dataset(run.data_path()).records]
     linked = page(data="data", image=str(records.index(order[2])))
-    assert linked.subheader[0].value == Path(order[2]).stem
+    assert linked.header[0].value == Path(order[2]).stem
 
 
 def test_all_three_sections_open(run):
@@ -149,7 +149,7 @@ def test_train_is_predicted_by_a_job_and_then_browsed(run):
     assert worker.run_job("evaluate", job.folder).name == "done"
     at.get_by_key("errors_split").set_value("train").run()
     assert not at.exception and not at.error
-    assert at.subheader[0].value in {
+    assert at.header[0].value in {
         Path(r.image).stem for r in open_dataset(run.data_path()).records if r.split == "train"
     }
     assert all(m.delta.startswith("val ") for m in at.metric)
@@ -205,7 +205,7 @@ def test_a_folder_that_has_moved_is_found_again_with_its_runs(run, home, monkeyp
     registry.found_again(gone, moved)
     at = page(data="was-here")
     assert not at.exception and not at.error
-    assert at.subheader and at.query_params["run"] == "tiny"
+    assert at.header and at.query_params["run"] == "tiny"
 
 
 def test_a_changed_mask_is_said(run, home):

@@ -82,7 +82,7 @@ def _draw(run: Run, data: Dataset | None, before: tuple[str, int | None]) -> Non
 
 def _head(run: Run, standing: progress.Standing) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(run.name, anchor=False, width="content")
+        st.header(run.name, anchor=False, width="content")
         progress.badge(standing.state)
         st.space("stretch")
         if standing.live:

@@ -47,7 +47,7 @@ def draw(runs: list[Run], current: Run | None) -> Run | None:
     """The table and what can be done with the run picked in it; the run picked, if any."""
     _undo_line()
     with st.container(horizontal=True, vertical_alignment="center", key="train_list_head"):
-        st.subheader("Runs", anchor=False, width="stretch")
+        st.header("Runs", anchor=False, width="stretch")
         everywhere = st.toggle("All data sets", key="train_everywhere", help="Also runs trained on other data.")
         _bin_popover()
     shown = sorted(state.all_runs() if everywhere else runs, key=lambda run: not run.state().live)  # live ones first

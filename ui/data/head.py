@@ -40,7 +40,7 @@ def _broken() -> None:
     if entry.path.is_dir():
         report = surveyed.findings_of_broken(entry)
         if report is not None and report.findings:
-            st.subheader("What was found", anchor=False)
+            st.header("What was found", anchor=False)
             findings.listed(report, None)
 
 

@@ -71,7 +71,7 @@ def numbers_only(run: Run) -> None:
 def without_run() -> None:
     """No run on this data set: train one."""
     with st.container(border=True):
-        st.subheader(":material/model_training: No run on this data set yet", anchor=False)
+        st.header(":material/model_training: No run on this data set yet", anchor=False)
         st.markdown(
             "A run is one training. When it has looked at the val images for the first time, this page shows where its "
             "predictions are wrong, image beside mask, and which mistakes come back."

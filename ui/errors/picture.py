@@ -81,7 +81,7 @@ def _head(scene: Scene, image: str, order: list[str]) -> None:
     place = f"{order.index(image) + 1} of {len(order)}" if image in order else "not in this list"
     group = scene.scores.group[scene.rows[image]]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(opened.short_name(image), anchor=False, width="content")
+        st.header(opened.short_name(image), anchor=False, width="content")
         st.caption(f"{place} · {group}", width="stretch")
         with st.container(horizontal=True, horizontal_alignment="right", gap="small", width="content"):
             _step("Previous", ":material/chevron_left:", before, "Left")
