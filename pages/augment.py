@@ -6,7 +6,7 @@ the recipe as code. Each is one call; `recipe_bar.in_hand()` is the recipe as th
 
 import streamlit as st
 
-from ui import preview_panel, recipe_bar, state
+from ui import preview_panel, recipe_bar, recipe_code, state
 
 
 def main() -> None:
@@ -18,9 +18,10 @@ def main() -> None:
     data = state.dataset_or_stop()
     recipe_bar.hear(preview_panel.PREVIEW)
     recipe_bar.draw()
-    preview_panel.draw(data)  # returns the number of the image shown
-    # the realism meter goes here: it reads recipe_bar.in_hand() and that number
+    index = preview_panel.draw(data)
+    # the realism meter goes here: it reads recipe_bar.in_hand() and index
     # "Where is the model weak?" goes here
+    recipe_code.draw(data, index)
 
 
 main()

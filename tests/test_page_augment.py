@@ -14,9 +14,11 @@ from streamlit.testing.v1 import AppTest
 from seglib.augment import recipe as recipes
 from seglib.augment.draw import Draw
 from seglib.augment.fixed import Fixed
-from seglib.augment.recipe import Recipe, load_recipe, save_recipe
+from seglib.augment.recipe import Recipe, load_recipe, recipe_json, save_recipe
 from seglib.data.normalise import NORMALISATION_NAMES
+from seglib.runs import launcher
 from seglib.settings import build, merge, plain, specs
+from seglib.training.config import resolve
 from ui import recipe_bar, registry
 
 SHELL = Path(__file__).resolve().parents[1] / "ui" / "shell.py"
@@ -205,3 +207,112 @@ def test_a_damaged_recipe_is_one_line_and_leaves_the_sliders(home):
     assert not at.exception and "broken.json" in at.error[0].value and "not JSON" in at.error[0].value
     assert at.selectbox(key="recipe_pick").value == "gentle"
     assert build(Recipe, preview(at)["recipe"]) == load_recipe("gentle")
+
+
+# -- more about recipes
+
+
+def more(at: AppTest, option: str) -> AppTest:
+    at.get_by_key("recipe_more").set_value(option).run()
+    assert not at.exception
+    return at
+
+
+def confirm(at: AppTest, name: str | None = None) -> AppTest:
+    if name is not None:
+        at.text_input(key="recipe_name").set_value(name).run()
+    at.button(key="recipe_confirm").click().run()
+    assert not at.exception
+    return at
+
+
+def test_ones_own_recipe_is_saved_over_in_place(home):
+    save_recipe(Recipe(), "mine", home / "recipes")
+    at = page()
+    at.selectbox(key="recipe_pick").select("mine").run()
+    drag(at, FOLDING).button(key="recipe_save").click().run()
+    assert load_recipe("mine", home / "recipes").elastic.displacement_px == (1.0, 30.0)
+    assert at.selectbox(key="recipe_pick").value == "mine" and at.button(key="recipe_save").disabled
+
+
+def test_a_new_recipe_begins_with_nothing(home):
+    at = confirm(more(page(), "New"), "fresh")
+    assert load_recipe("fresh", home / "recipes") == Recipe() == build(Recipe, preview(at)["recipe"])
+    at = confirm(more(at, "New"), "../evil")
+    assert "allowed: 1 to 64 letters" in at.error[0].value
+
+
+def test_duplicate_copies_what_is_on_disk_and_what_is_in_hand(home):
+    at = more(page(), "Duplicate")
+    assert at.selectbox(key="recipe_pick").value == "gentle-2"
+    assert load_recipe("gentle-2", home / "recipes") == load_recipe("gentle")
+    at = confirm(more(drag(at, FOLDING), "Duplicate"), "bent")
+    assert load_recipe("bent", home / "recipes").elastic.probability == 1.0
+    assert load_recipe("gentle-2", home / "recipes") == load_recipe("gentle")
+
+
+def test_a_recipe_is_renamed_with_its_unsaved_sliders_kept(home):
+    save_recipe(load_recipe("light"), "mine", home / "recipes")
+    at = page()
+    assert "Rename" not in at.get_by_key("recipe_more").options
+    at.selectbox(key="recipe_pick").select("mine").run()
+    drag(at, FOLDING)
+    confirm(more(at, "Rename"), "yours")
+    assert at.selectbox(key="recipe_pick").value == "yours" and preview(at)["recipe"]["elastic"] == FOLDING["elastic"]
+    assert load_recipe("yours", home / "recipes") == load_recipe("light")
+
+
+def test_a_recipe_is_deleted_after_asking_and_brought_back(home):
+    save_recipe(load_recipe("strong"), "mine", home / "recipes")
+    at = page()
+    assert "Delete" not in at.get_by_key("recipe_more").options
+    at.selectbox(key="recipe_pick").select("mine").run()
+    more(at, "Delete")
+    assert (home / "recipes" / "mine.json").exists(), "not before it is confirmed"
+    confirm(at)
+    assert not (home / "recipes" / "mine.json").exists() and at.selectbox(key="recipe_pick").value == "gentle"
+    at.button(key="recipe_undelete").click().run()
+    assert at.selectbox(key="recipe_pick").value == "mine" and build(Recipe, preview(at)["recipe"]) == load_recipe(
+        "strong"
+    )
+    assert load_recipe("mine", home / "recipes") == load_recipe("strong")
+    confirm(more(at, "Delete"))
+    assert not (home / "recipes" / "mine.json").exists()
+    confirm(more(at, "Bring back a deleted one"))
+    assert at.selectbox(key="recipe_pick").value == "mine"
+
+
+def test_the_recipe_of_a_past_run_is_opened_whole(home):
+    values = {"data.path": str(home / "discs"), "recipe.noise.probability": 0.77, "recipe.noise.deviation": [0.1, 0.3]}
+    run = launcher.create(resolve("quick", settings=values), "past")
+    at = confirm(more(page(), "Open that of a run"))
+    assert build(Recipe, preview(at)["recipe"]) == run.config().recipe
+    assert at.selectbox(key="recipe_pick").value is None and preview(at)["label"] == "as in past"
+    assert not at.button(key="recipe_save").disabled
+    drag(at, FOLDING).button(key="recipe_reset").click().run()
+    assert build(Recipe, preview(at)["recipe"]) == run.config().recipe
+    at = save(at, "again")
+    confirm(at)
+    assert load_recipe("again", home / "recipes") == run.config().recipe
+
+
+def test_a_recipe_comes_from_a_file_and_goes_into_one(home):
+    at = more(page(), "Import")
+    at.file_uploader(key="recipe_upload").upload("bad.json", b"{", "application/json").run()
+    assert not at.exception and "not JSON" in at.error[0].value
+    at = more(page(), "Import")
+    content = recipe_json(load_recipe("strong")).encode()
+    at.file_uploader(key="recipe_upload").upload("[a](b).json", content, "application/json").run()
+    assert not at.exception and build(Recipe, preview(at)["recipe"]) == load_recipe("strong")
+    assert preview(at)["label"] == "from ab"
+    more(at, "Download")
+    assert not at.exception and at.get_by_key("recipe_download").label == "Download recipe.json"
+
+
+def test_as_code_follows_the_recipe_and_the_image(home):
+    at = page()
+    python, bash = (code.value for code in at.code)
+    assert "--recipe gentle" in bash and "data.sample(0)" in python and "discs" in python
+    drag(at, FOLDING)
+    python, bash = (code.value for code in at.code)
+    assert "displacement_px=(1.0, 30.0)" in python and "recipe.elastic.displacement_px=[1.0, 30.0]" in bash

@@ -245,17 +245,22 @@ def save_recipe(recipe: Recipe, name: str, folder: Path | None = None, overwrite
     Raises InputError for a name that could be a path, one that ships with the program, or one that exists (unless
     `overwrite`).
     """
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name.lower() in _RESERVED:
-        raise InputError(f"recipe name is {name!r}; allowed: 1 to 64 letters, digits, - and _.")
     folder = RECIPES_FOLDER if folder is None else Path(folder)
-    if name.lower() in SHIPPED:
-        raise InputError(f"recipe {name!r} ships with the program and is kept as it is; choose another name.")
-    path = folder / f"{name}.json"
+    path = folder / f"{check_name(name)}.json"
     if path.exists() and not overwrite:
         raise InputError(f"recipe {path} exists; choose another name or overwrite it.")
     folder.mkdir(parents=True, exist_ok=True)
     _write(path, recipe_json(recipe))
     return path
+
+
+def check_name(name: str) -> str:
+    """`name`, if a recipe of one's own may be called so. Raises InputError."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name.lower() in _RESERVED:
+        raise InputError(f"recipe name is {name!r}; allowed: 1 to 64 letters, digits, - and _.")
+    if name.lower() in SHIPPED:
+        raise InputError(f"recipe {name!r} ships with the program and is kept as it is; choose another name.")
+    return name
 
 
 def list_recipes(folder: Path | None = None) -> list[str]:
