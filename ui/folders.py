@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from seglib.data.dataset import ChoiceNeeded, open_dataset
+from seglib.data.substitute import csv_of
 from seglib.exceptions import InputError
 from ui import registry, state
 
@@ -103,7 +104,7 @@ def looks_like_data(folder: Path) -> bool:
 
 def _split_choice(folder: Path) -> tuple[str | None, str | None]:
     """Only a folder without a csv leaves anything to choose."""
-    if not looks_like_data(folder) or (folder / "dataset.csv").is_file():
+    if not looks_like_data(folder) or csv_of(folder) is not None:
         return None, None
     choice = st.segmented_control(
         "Which pictures belong together",

@@ -9,6 +9,7 @@ import streamlit as st
 
 from seglib.data.dataset import Dataset, open_dataset
 from seglib.data.sample import Sample
+from seglib.data.substitute import place_of
 from seglib.exceptions import InputError
 from ui import registry
 
@@ -31,7 +32,8 @@ def _open(path: str, grouping: str | None, split: str | None, fold: int | None, 
 
 def _stamp(folder: Path) -> str:
     """Changes when the csv is written or files come and go."""
-    seen = [folder / "dataset.csv", folder, folder / "images", folder / "masks"]
+    substitute = place_of(folder) / "dataset.csv"
+    seen = [folder / "dataset.csv", folder, folder / "images", folder / "masks", substitute]
     return "-".join(str(p.stat().st_mtime_ns) for p in seen if p.exists())
 
 

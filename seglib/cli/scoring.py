@@ -55,13 +55,13 @@ def opened(run: Run, given: Path | None) -> Dataset:
     Raises InputError where the data set is not there any more.
     """
     from seglib.data.dataset import open_dataset
-    from seglib.data.records import CSV_NAME
+    from seglib.data.substitute import csv_of
 
     own, data = run.data_path(), run.config().data
     folder = Path(given) if given else own
     if not given and not own.exists():
         raise InputError(f"the data set of run {run.id} is not at {own} any more; name it with --data DIR.")
-    if not (folder / CSV_NAME).is_file():
+    if csv_of(folder) is None:
         return open_dataset(folder, grouping=data.grouping, split=data.split)
     return open_dataset(folder, fold=data.fold if folder.resolve() == own or not own.exists() else None)
 

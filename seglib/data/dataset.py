@@ -13,6 +13,8 @@ from seglib.data.readers import IMAGE_SUFFIXES, read_image, read_mask
 from seglib.data.records import CSV_NAME, Record, check_groups, check_records, read_csv, save_records, write_csv
 from seglib.data.sample import Sample
 from seglib.data.splits import NOT_INDEPENDENT, ChoiceNeeded, assign, choose_fold, natural_key
+from seglib.data.substitute import csv_of
+from seglib.data.substitute import notes as substitute_notes
 from seglib.exceptions import InputError
 
 __all__ = ["ChoiceNeeded", "Dataset", "Record", "open_dataset", "save_records", "write_csv"]
@@ -105,8 +107,9 @@ def open_dataset(
         raise InputError(f"{folder}: {what}; give the folder that holds {CSV_NAME} or images/ and masks/.")
     _check_choice("grouping", grouping, ("name", "file"))
     _check_choice("split", split, ("group", "blocks"))
-    if (folder / CSV_NAME).is_file():
-        return _from_csv(folder, grouping, split, fold)
+    csv = csv_of(folder)
+    if csv is not None:
+        return _from_csv(folder, csv, grouping, split, fold)
     return _from_folders(folder, grouping, split, fold)
 
 
@@ -115,16 +118,16 @@ def _check_choice(name: str, value: str | None, allowed: tuple[str, ...]) -> Non
         raise InputError(f"data.{name} is {value!r}; allowed: {', '.join(allowed)}.")
 
 
-def _from_csv(folder: Path, grouping: str | None, split: str | None, fold: int | None) -> Dataset:
+def _from_csv(folder: Path, csv: Path, grouping: str | None, split: str | None, fold: int | None) -> Dataset:
     for name, value in (("grouping", grouping), ("split", split)):
         if value is not None:
             text = f"data.{name}={value} has no effect, {CSV_NAME} decides; leave the setting out or edit that file"
             raise InputError(f"{folder}: {text}.")
-    records = read_csv(folder / CSV_NAME)
+    records = read_csv(csv)
     if not records:
-        raise InputError(f"{folder / CSV_NAME}: lists no picture; add a line for each or remove the file.")
+        raise InputError(f"{csv}: lists no picture; add a line for each or remove the file.")
     check_records(folder, records)
-    notes: list[str] = []
+    notes = substitute_notes(folder)
     if fold is not None:
         records = choose_fold(records, fold, str(folder))
         left = sum(1 for record in records if record.mask and record.fold is None)

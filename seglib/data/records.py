@@ -220,22 +220,23 @@ def _rows(records: Sequence[Record]) -> Iterator[list[str]]:
         yield ["" if value is None else str(value) for value in ours] + [record.extra.get(name, "") for name in extra]
 
 
-def save_records(folder: Path, records: Sequence[Record]) -> Path | None:
+def save_records(folder: Path, records: Sequence[Record], place: Path | None = None) -> Path | None:
     """Rewrite dataset.csv after the same checks as on opening; the file it replaces is kept and its path returned.
 
-    The backup is dataset.csv.bak-<time>. Raises InputError for a record that could not be opened again, for a group
+    It lies in `folder`, or in `place` where the folder is read-only (see `seglib.data.substitute`). The backup is
+    dataset.csv.bak-<time>. Raises InputError for a record that could not be opened again, for a group
     on both sides, and where the folder cannot be written.
     """
     folder = Path(folder)
     check_records(folder, records)
     check_groups(folder, records)
-    file = folder / CSV_NAME
-    backup = _backup(file) if file.exists() else None
-    write_csv(folder, records)
+    file = (place or folder) / CSV_NAME
+    backup = keep_backup(file) if file.exists() else None
+    write_csv(place or folder, records)
     return backup
 
 
-def _backup(file: Path) -> Path:
+def keep_backup(file: Path) -> Path:
     """Copy `file` to a name with the time in it that does not exist yet."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for number in range(1, 1000):

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seglib import __version__
+from seglib.data.substitute import csv_of
 from seglib.exceptions import InputError
+from seglib.places import cache_root
 from seglib.runs import events, identity, lock, process, record
 from seglib.runs.files import write_json
-from seglib.runs.store import REPOSITORY
 from seglib.settings import nearest
 
 # kind -> "module:function" called by the worker as function(inputs, result_folder, progress, should_stop)
@@ -31,11 +31,6 @@ KINDS: dict[str, str] = {
     "weakness": "seglib.experiments.weakness_job:weakness",
 }
 _RECORD = "job.json"
-
-
-def cache_root() -> Path:
-    """Where derived files live: the environment's SEGLIB_CACHE, else `cache/` of the repository. Safe to delete."""
-    return Path(os.environ.get("SEGLIB_CACHE") or REPOSITORY / "cache").expanduser().resolve()
 
 
 @dataclass(frozen=True)
@@ -155,8 +150,7 @@ def _stamp(path: Path, inputs: dict[str, Any]) -> list[Any]:
         stat = path.stat()
         return [str(path), stat.st_size, stat.st_mtime_ns]
     note = path / ("last.pt.sha256" if inputs.get("checkpoint") == "last" else "best.safetensors.sha256")
-    csv = path / "dataset.csv"
-    for file in (note, csv):
-        if file.is_file():
+    for file in (note, csv_of(path)):
+        if file is not None and file.is_file():
             return [file.name, hashlib.sha256(file.read_bytes()).hexdigest()]
     return []

@@ -145,7 +145,9 @@ def errors(inputs: dict[str, Any], result: Path, progress: Progress, should_stop
 
 
 def _evaluated_data(inputs: dict[str, Any]):
+    """The run's data set; its grouping and split hold as long as no dataset.csv decides."""
     from seglib.data.dataset import open_dataset
+    from seglib.data.substitute import csv_of
     from seglib.runs.store import Run
 
     run = Run(inputs["run"])
@@ -153,7 +155,9 @@ def _evaluated_data(inputs: dict[str, Any]):
     if inputs.get("data") and not inputs.get("moved") and Path(inputs["data"]).resolve() != run.data_path():
         return open_dataset(inputs["data"])
     folder = inputs["data"] if inputs.get("moved") else run.data_path()
-    return open_dataset(folder, grouping=data.grouping, split=data.split, fold=data.fold)
+    if csv_of(folder) is not None:
+        return open_dataset(folder, fold=data.fold)
+    return open_dataset(folder, grouping=data.grouping, split=data.split)
 
 
 def demo(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from seglib.data.dataset import Dataset
 from seglib.data.survey import Survey
 from ui import registry
-from ui.data import findings, grid, statistics
+from ui.data import findings, grid, split_editor, statistics
 
 View = Callable[[str, registry.Entry, Dataset, Survey | None], None]
 
@@ -18,4 +18,5 @@ VIEWS: dict[str, View] = {
     "Images": grid.show,
     "Statistics": statistics.show,
     "Findings": findings.show,
+    "Split": split_editor.show,
 }
