@@ -221,6 +221,8 @@ def _start_card(config: Config | None, problem: str, data: Dataset | None) -> No
         st.error(problem, icon=":material/block:")
     if message := st.session_state.pop("train_error", None):
         st.error(message, icon=":material/error:")
+    for warning in config.recipe.warnings() if config is not None else ():
+        st.warning(f"{warning} See what it does under **Augment**.", icon=":material/warning:")
     if config is not None:
         with st.expander("The same on the command line", icon=":material/terminal:", key="train_command"):
             st.code(

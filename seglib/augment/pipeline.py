@@ -43,12 +43,14 @@ def augment(
     rng: np.random.Generator,
     crop: tuple[int, int] | None = None,
     weights: np.ndarray | None = None,
+    black_white: Levels | None = None,
 ) -> Augmented:
     """One random draw from `recipe`.
 
     image: (H, W) float32, already normalised. labels: (H, W) int32. valid: (H, W) bool. weights: (H, W) float32.
     crop: (height, width) to cut at a random place; only that window is computed. A picture smaller than it is padded
     with valid False. None = the picture's own size; a picture that is not square is then turned by 180° only.
+    black_white: levels(image), where the caller knows them already.
     Labels hold only ids of `labels` and 0. valid is False wherever a pixel shows no valid pixel of the picture.
 
     Raises InputError for arrays that differ in shape, a crop below 1 px, and an image that is not finite.
@@ -58,7 +60,7 @@ def augment(
     draw = recipe_draw(recipe, rng, odd_turns=crop is not None or image.shape[0] == image.shape[1])
     places = rng.random(2)
     window = None if crop is None else crop_window(Geometry(image.shape, draw), crop, places)
-    return apply(draw, image, labels, valid, window, weights)
+    return apply(draw, image, labels, valid, window, weights, black_white)
 
 
 def crop_window(geometry: Geometry, crop: tuple[int, int], places: np.ndarray) -> Window:
@@ -87,7 +89,7 @@ def apply(
 ) -> Augmented:
     """Exactly `draw`, on `window` of the plane (None = the picture's own size about its middle).
 
-    black_white: levels(image), where the caller knows them already. For the rest see `augment`.
+    For the rest see `augment`.
     """
     _check(image, labels, valid, weights)
     geometry = Geometry(image.shape, draw)

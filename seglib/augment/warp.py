@@ -40,6 +40,11 @@ class Window:
         return Window(self.row - margin, self.col - margin, self.height + 2 * margin, self.width + 2 * margin)
 
     @property
+    def slices(self) -> tuple[slice, slice]:
+        """Of an array of the whole plane; the window must lie within."""
+        return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
+
+    @property
     def rows(self) -> np.ndarray:
         return np.arange(self.row, self.row + self.height, dtype=np.float64)
 
@@ -136,14 +141,26 @@ class Geometry:
         Linear interpolation leaves the first two terms exact; the third is linear in the lattice numbers, so that `mix`
         costs nothing.
         """
-        draw, side = self.draw, block_side(self.draw.sigma_px)
-        rows, cols = (block_centres(f, n, side) for f, n in ((window.row, window.height), (window.col, window.width)))
-        centre = (float(self._middle[0]), float(self._middle[1]))
-        coarse = smooth_fields(draw.elastic_seed, draw.displacement_px * mix, draw.sigma_px, rows, cols, centre)
+        side = block_side(self.draw.sigma_px)
+        coarse, rows, cols = self._coarse(window, mix)
         coarse += _planes(origin, matrix, rows, cols)
         for part, target in zip(coarse, out):
             between_blocks(part, (window.row, window.col), side, target)
         return out
+
+    def coarse_displacement(self, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """u (2, len(rows), len(cols)) in px at the points (rows, cols) that it is linear between; None = not bent.
+
+        These points, `field.block_centres`, reach half a block or more beyond the window on every side.
+        """
+        return self._coarse(window, np.eye(2)) if self.draw.displacement_px else None
+
+    def _coarse(self, window: Window, mix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        draw, side = self.draw, block_side(self.draw.sigma_px)
+        rows, cols = (block_centres(f, n, side) for f, n in ((window.row, window.height), (window.col, window.width)))
+        centre = (float(self._middle[0]), float(self._middle[1]))
+        coarse = smooth_fields(draw.elastic_seed, draw.displacement_px * mix, draw.sigma_px, rows, cols, centre)
+        return coarse, rows, cols
 
 
 def _planes(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from seglib.cli import data, predict, scoring, training, weakness
+from seglib.cli import data, predict, realism, scoring, training, weakness
 from seglib.exceptions import InputError
 from seglib.training.config import PRESETS
 
@@ -30,6 +30,7 @@ def build_parser() -> Parser:
     _add_errors(commands)
     _add_predict(commands)
     _add_weakness(commands)
+    _add_realism(commands)
     return parser
 
 
@@ -105,6 +106,23 @@ def _add_weakness(commands: Any) -> None:
     _add_model(parser)
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(command=weakness.weakness)
+
+
+def _add_realism(commands: Any) -> None:
+    parser = commands.add_parser("realism", help="what a recipe does to cells, before training with it")
+    parser.add_argument("--data", required=True, type=Path, metavar="DATA")
+    parser.add_argument("--recipe", required=True, metavar="R", help="a name or a JSON file")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--draws", type=_draws, default=64)
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(command=realism.realism)
+
+
+def _draws(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 10_000:
+        raise argparse.ArgumentTypeError(f"draws is {text}; allowed: 1 to 10000")
+    return value
 
 
 def _add_root(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,8 @@ def train(args: argparse.Namespace) -> int:
         run = _resumed(args, settings)
     else:
         run = launcher.create(_config(args, settings), args.run, args.checkpoints)
+    for warning in run.config().recipe.warnings():
+        print(f"recipe: {warning}", file=sys.stderr)
     if not run.independent:
         print(f"train and val are {NOT_INDEPENDENT}: the val IoU flatters", file=sys.stderr)
     with tqdm(desc=run.id, unit="step", file=sys.stderr, disable=None, dynamic_ncols=True) as line:
