@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from seglib.cli import data, predict, realism, scoring, training, weakness
+from seglib.cli import data, importing, predict, realism, scoring, training, weakness
 from seglib.exceptions import InputError
 from seglib.training.config import PRESETS
 
@@ -24,6 +24,7 @@ def build_parser() -> Parser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     _add_demo(commands)
+    _add_import(commands)
     _add_check(commands)
     _add_train(commands)
     _add_evaluate(commands)
@@ -40,6 +41,23 @@ def _add_demo(commands: Any) -> None:
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     parser.set_defaults(command=data.demo)
+
+
+def _add_import(commands: Any) -> None:
+    about = (
+        "make a data set of an HDF5 file, TIFF stacks, a Zarr store, nnU-Net or Cell Tracking Challenge folders, a zip"
+    )
+    parser = commands.add_parser("import", help=about)
+    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("folder", metavar="DIR", type=Path, nargs="?", help="new folder; left out: only say what it is")
+    parser.add_argument("--axes", metavar="TYX", help="a letter a dimension: T Z N (pictures) C Y X S (colour)")
+    parser.add_argument("--image-key", metavar="KEY", help="array of the images in an HDF5 file or Zarr store")
+    parser.add_argument("--mask-key", metavar="KEY", help="array or file of the masks; none: there are none")
+    parser.add_argument("--channel", type=int, metavar="N", help="which channel, from 0")
+    parser.add_argument("--label", metavar="NAME", help="which class is cell, or all (nnU-Net)")
+    parser.add_argument("--grouping", choices=("name", "file"), help="which pictures belong together, where names tell")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(command=importing.run)
 
 
 def _add_check(commands: Any) -> None:

@@ -53,10 +53,10 @@ def assign(records: Sequence[Record], grouping: str | None, split: str | None, f
         raise ChoiceNeeded(
             f"{folder}: the names form one group; choose {choices} or data.split=blocks (parts in time)."
         )
-    return _by_group(grouped)
+    return by_group(grouped)
 
 
-def _by_group(records: Sequence[Record], seed: int = 0) -> list[Record]:
+def by_group(records: Sequence[Record], seed: int = 0) -> list[Record]:
     """About a fifth of the labelled pictures to val in whole groups: at least one group, never all of them."""
     sizes: dict[str, int] = {}
     for record in records:
