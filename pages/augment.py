@@ -6,7 +6,7 @@ the recipe as code. Each is one call; `recipe_bar.in_hand()` is the recipe as th
 
 import streamlit as st
 
-from ui import preview_panel, recipe_bar, recipe_code, state
+from ui import preview_panel, recipe_bar, recipe_code, state, weakness
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     recipe_bar.draw()
     index = preview_panel.draw(data)
     # the realism meter goes here: it reads recipe_bar.in_hand() and index
-    # "Where is the model weak?" goes here
+    weakness.draw()
     recipe_code.draw(data, index)
 
 

@@ -143,7 +143,7 @@ def test_values_hold_no_change_exactly_and_stay_within_the_recipes_limits():
     assert axis("gamma.exponent").values(0.5, 3.0, 4) == (0.5, 1.0, 1.65, 3.0)
     for wrong, message in (
         (lambda: axis("rotation.angle").values(), "Did you mean rotation.angle_deg"),
-        (lambda: axis("rotation.angle_deg").values(0, 400), "from -180° to 180°"),
+        (lambda: axis("rotation.angle_deg").values(0, 400), "from −180° to 180°"),
         (lambda: axis("blur.sigma_px").values(3, 1), "below the second"),
         (lambda: axis("blur.sigma_px").checked((1, 1)), "exceed the last"),
         (lambda: axis("blur.sigma_px").checked(range(40)), "allowed: 1 to 25"),

@@ -72,6 +72,11 @@ def put_unsaved(label: str, values: Mapping[str, Any]) -> None:
     _take(label, dict(values), dict(values))
 
 
+def change(values: Mapping[str, Any]) -> None:
+    """Put the sliders where `values` says, as if moved by hand: it stays the recipe it was loaded as, changed."""
+    _take(loaded_name(), dict(values), st.session_state.get(_UNSAVED))
+
+
 def saved_as(name: str) -> None:
     """What is in hand stands on disk under this name now; the sliders stay."""
     st.session_state[_LOADED], st.session_state[_UNSAVED] = name, None

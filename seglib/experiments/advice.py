@@ -123,7 +123,10 @@ def _verdict(
         missing = [value for value in missing if value <= limit]
         if not missing:
             sigma = found.grid.sigma_px
-            return f"{said}. Cells fold over themselves above {of.said(limit)} at sigma {sigma:g} px: no need.", None
+            return (
+                f"{said}. Above {of.said(limit)} at sigma {sigma:g} px cells fold: no images to learn from.",
+                None,
+            )
     proposed = _widened(of, missing, recipe)
     if proposed is None:
         return (

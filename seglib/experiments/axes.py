@@ -47,8 +47,8 @@ class Axis:
         return self.spec.unit
 
     def said(self, value: float) -> str:
-        """`30°`, `4 px`, `1.5×`, `0.1 of range`."""
-        number = f"{value:.3g}"
+        """`−30°`, `4 px`, `1.5×`, `0.1 of range`."""
+        number = f"{value:.3g}".replace("-", "−")
         return f"{number}{self.unit}" if self.unit in ("°", "×") else f"{number} {self.unit}".rstrip()
 
     def values(self, low: float | None = None, high: float | None = None, n: int | None = None) -> tuple[float, ...]:
