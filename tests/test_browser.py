@@ -11,7 +11,7 @@ pytestmark = browser.MARKS
 
 def pixels(tab) -> list[str]:
     """What the canvases of the preview show, one text each."""
-    return tab.eval_on_selector_all(".preview canvas", "all => all.map(c => c.toDataURL())")
+    return tab.eval_on_selector_all(".preview canvas:not(.over)", "all => all.map(c => c.toDataURL())")
 
 
 def move_slider(tab, path: str, value: float) -> None:

@@ -219,7 +219,8 @@ def _original_layers(first: Original, field: bool, crop_px: int | None) -> tuple
 
 
 def _line_marks(lines: np.ndarray) -> np.ndarray:
-    return (lines > 0.5).view(np.uint8) * np.uint8(GRID)
+    # below a half: between two pixels a line one pixel wide is half in each, and must not break there
+    return (lines > 0.4).view(np.uint8) * np.uint8(GRID)
 
 
 def _grid_lines(first: Original, crop_px: int | None) -> np.ndarray:

@@ -9,6 +9,7 @@ const VIEWS = [
   ["network", "Network’s view", "Normalised crops, cut by the very code that cuts them in training"],
 ];
 const MANY_PX = 640, ONE_PX = 1600;  // longest side of a whole picture, as WHOLE_SIDES in ui/preview.py
+const NONE = [];
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const one = (p, selector) => p.root.querySelector(selector);
 
@@ -71,8 +72,10 @@ async function pump(p) {
   if (p.wanted) setTimeout(() => pump(p));  // the server draws the next while these are painted
   if (!found) return;
   draw(p);
-  one(p, ".status").textContent = `${Math.round(performance.now() - start)} ms`;
-  if (moved) moved.range.dataset.shows = moved.value;
+  if (moved) {
+    moved.range.dataset.shows = moved.value;
+    one(p, ".status").textContent = `${Math.round(performance.now() - start)} ms`;
+  }
   p.root.dataset.drawn = String(+(p.root.dataset.drawn ?? 0) + 1);
 }
 
@@ -106,7 +109,7 @@ function wanted(p) {
   const [height, width] = p.header.full, scale = p.header.factor > 1 ? ` · shown at 1 : ${p.header.factor}` : "";
   const original = { key: "original", layer: p.original, title: `Original · ${height} × ${width} px${scale}`, about: "", kind: "original" };
   const drawn = samples.map((s, i) => ({
-    key: `sample ${i}`, layer: s, kind: "sample", number: fixed(p) ? null : s.epoch, about: s.text,
+    key: `sample ${i}`, layer: s, kind: "sample", number: fixed(p) ? null : s.epoch, about: fixed(p) ? "" : s.text,
     title: fixed(p) ? "Exactly these values" : `${network(p) ? "Crop" : "Sample"} ${s.epoch + 1}`,
   }));
   return p.kept.view === "both" || !single(p) || network(p) ? [original, ...drawn] : drawn;
@@ -123,8 +126,8 @@ function pairWanted(p) {
 }
 
 function figure(p, kind) {
-  const canvas = element("canvas", { "aria-hidden": "true" });
-  const frame = kind === "sample" ? element("button", { type: "button", class: "frame" }, canvas) : element("div", { role: "img", class: "frame" }, canvas);
+  const layers = [element("canvas", { "aria-hidden": "true" }), element("canvas", { class: "over", "aria-hidden": "true" })];
+  const frame = kind === "sample" ? element("button", { type: "button", class: "frame" }, ...layers) : element("div", { role: "img", class: "frame" }, ...layers);
   const node = element("figure", { class: kind }, frame, element("figcaption", {}, element("b"), element("span")));
   frame.onclick = () => { if (node.number !== undefined && !p.wasDragged) choose(p, node.number); };
   steer(frame, p.camera, () => p.kept.view === "both" || kind === "pair-of", () => { p.wasDragged = true; aimAll(p); });
@@ -142,7 +145,7 @@ function place(p, grid, list) {
     const node = grid.children[i], [frame, caption] = node.children, label = [item.title, item.about].filter(Boolean).join(": ");
     node.number = item.number ?? undefined;
     frame.setAttribute("aria-label", label); frame.title = label;
-    if (item.kind === "sample" && item.number !== null) frame.setAttribute("aria-pressed", String(item.number === p.kept.epoch));
+    if (item.kind === "sample" && !single(p)) frame.setAttribute("aria-pressed", String(item.number === p.kept.epoch));
     else frame.removeAttribute("aria-pressed");
     caption.firstChild.textContent = item.title;
     caption.lastChild.textContent = item.about && ` · ${item.about}`;
@@ -172,11 +175,10 @@ function draw(p) {
 function paintOne(p, canvas, { layer, kind }) {
   const longest = Math.max(...p.samples.map((s) => s.longest_px ?? 0));
   const shown = p.blink && p.original.width === layer.width && p.original.height === layer.height ? p.original : layer;
-  const arrows = shown.arrows?.length && longest > 0;
-  const times = arrows ? 0.9 * shown.every_px / (longest / (network(p) ? 1 : p.header.factor)) : 0;
-  const painted = paintLayer(canvas, shown, colouring(p, kind), arrows ? `${times.toFixed(4)} ${canvas.clientWidth}` : "");
-  if (painted && arrows) paintArrows(canvas, shown.arrows, times);
-  p.times = times || p.times;
+  paintLayer(canvas, shown, colouring(p, kind));
+  const drawn = p.kept.view === "field" && shown.arrows?.length && longest > 0;
+  const scale = network(p) ? 1 : p.header.factor, times = drawn ? 0.9 * shown.every_px * scale / longest : 0;
+  paintArrows(canvas.nextElementSibling, drawn ? shown.arrows : NONE, layer.width, times);
 }
 
 function aimAll(p) { aim(p.camera, [...p.root.querySelectorAll(".frame")]); }
@@ -231,7 +233,8 @@ function pin(p) {
   const { seed, epoch } = chosen(p);
   p.kept.pin = p.kept.pin ? null : { recipe: structuredClone(p.recipe), label: labelOf(p), seed, epoch };
   p.pinned = p.pinnedWhere = null;
-  restart(p);
+  zoomAt(p.camera, 0);
+  bar(p); restart(p);
 }
 
 function large(p) {
@@ -258,7 +261,7 @@ function bar(p) {
   one(p, ".acts").hidden = mode === "fixed";
   one(p, ".many").hidden = mode === "fixed" || view === "both";
   one(p, ".line").hidden = view === "mask" || view === "field";
-  one(p, ".net").hidden = view !== "network"; one(p, ".zooms").hidden = view !== "both";
+  one(p, ".net").hidden = view !== "network"; one(p, ".zooms").hidden = view !== "both" && !p.kept.pin;
   one(p, ".next").textContent = mode === "fixed" ? "Other bending and grain" : "Next seed";
   one(p, ".count").value = n; one(p, ".crop").value = crop; one(p, ".normalisation").value = normalisation; one(p, ".outlines").checked = outlines;
 }
@@ -337,7 +340,7 @@ function blink(p, on) { if (!!p.blink !== on) { p.blink = on; draw(p); } }
 const START = { view: "outlines", n: 8, crop: 256, normalisation: "zscore", mode: "random", epoch: 0, outlines: true, pin: null };
 
 function setUp(root, data) {
-  if (!KEPT.has(data.key)) KEPT.set(data.key, { ...START, ...data.start, fixed: structuredClone(data.fixed) });
+  if (!KEPT.has(data.key)) KEPT.set(data.key, { ...START, ...(innerWidth < 1000 ? { n: 4 } : {}), ...data.start, fixed: structuredClone(data.fixed) });
   const p = { root, data, kept: KEPT.get(data.key), recipe: null, seed: 0, history: [], future: [], samples: [], tokens: 0, turn: 0,
     client: crypto.randomUUID?.() ?? String(Math.random()), camera: { scale: 1, x: 0, y: 0 } };
   p.panels = {

@@ -32,11 +32,11 @@ function palette(name) {
 
 const PAINTED = new WeakMap();  // canvas -> {what, image}: what it shows, and memory that is filled again
 
-// Whether anything was painted: a canvas that shows `layer` in this colouring already is left alone.
-function paintLayer(canvas, layer, colouring, overlay = "") {
-  const { width, height } = layer, what = `${layer.token} ${colouring} ${overlay}`;
+// A canvas that shows `layer` in this colouring already is left alone.
+function paintLayer(canvas, layer, colouring) {
+  const { width, height } = layer, what = `${layer.token} ${colouring}`;
   let kept = PAINTED.get(canvas);
-  if (kept?.what === what) return false;
+  if (kept?.what === what) return;
   if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; kept = null; }
   const context = canvas.getContext("2d", { alpha: false });
   const image = kept?.image ?? context.createImageData(width, height);
@@ -44,20 +44,25 @@ function paintLayer(canvas, layer, colouring, overlay = "") {
   for (let k = 0; k < out.length; k++) out[k] = table[(marks[k] << 8) | grey[k]];
   context.putImageData(image, 0, 0);
   PAINTED.set(canvas, { what, image, out });
-  return true;
 }
 
-// Arrows [row, col, down, right] in px of the picture, drawn `times` as long as they are.
-function paintArrows(canvas, arrows, times) {
-  const context = canvas.getContext("2d"), pixel = canvas.width / (canvas.clientWidth || canvas.width);
-  const head = 4 * pixel;
-  context.strokeStyle = `rgb(${YELLOW})`; context.lineWidth = 1.4 * pixel;
+// Arrows [row, col, down, right] in px of a picture `width` px wide, drawn `times` as long as they are, at the screen's
+// own resolution on a canvas that lies over it.
+function paintArrows(canvas, arrows, width, times) {
+  const what = `${arrows.length} ${times}`, side = canvas.clientWidth * devicePixelRatio, kept = PAINTED.get(canvas);
+  if (kept?.arrows === arrows && kept.what === what && canvas.width === Math.round(side)) return;
+  PAINTED.set(canvas, { arrows, what });
+  canvas.width = Math.round(side); canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
+  if (!arrows.length) return;
+  const context = canvas.getContext("2d"), scale = side / width, head = 4 * devicePixelRatio;
+  context.strokeStyle = `rgb(${YELLOW})`; context.lineWidth = 1.3 * devicePixelRatio;
   context.beginPath();
   for (const [row, col, down, right] of arrows) {
-    const dy = down * times, dx = right * times, length = Math.hypot(dx, dy);
-    if (length < pixel) continue;
-    const y = row + dy, x = col + dx, uy = dy / length * Math.min(head, length / 2), ux = dx / length * Math.min(head, length / 2);
-    context.moveTo(col, row); context.lineTo(x, y);
+    const dy = down * times * scale, dx = right * times * scale, length = Math.hypot(dx, dy);
+    if (length < devicePixelRatio) continue;
+    const top = row * scale, left = col * scale, y = top + dy, x = left + dx, share = Math.min(head, length / 2) / length;
+    const uy = dy * share, ux = dx * share;
+    context.moveTo(left, top); context.lineTo(x, y);
     context.moveTo(x - ux - uy * 0.6, y - uy + ux * 0.6); context.lineTo(x, y); context.lineTo(x - ux + uy * 0.6, y - uy - ux * 0.6);
   }
   context.stroke();
@@ -69,8 +74,8 @@ function aim(camera, frames) {
   const most = 1 - 1 / camera.scale;
   camera.x = Math.min(most, Math.max(0, camera.x)); camera.y = Math.min(most, Math.max(0, camera.y));
   for (const frame of frames) {
-    const canvas = frame.firstElementChild;
-    canvas.style.transform = camera.scale === 1 ? "" : `scale(${camera.scale}) translate(${-100 * camera.x}%, ${-100 * camera.y}%)`;
+    const [canvas, over] = frame.children;
+    canvas.style.transform = over.style.transform = camera.scale === 1 ? "" : `scale(${camera.scale}) translate(${-100 * camera.x}%, ${-100 * camera.y}%)`;
     // pixels stay square where they are enlarged; where the picture is made smaller, thin lines would come and go
     canvas.classList.toggle("enlarged", frame.clientWidth * camera.scale * devicePixelRatio >= canvas.width);
   }
