@@ -8,7 +8,7 @@ from skimage import transform
 
 from seglib.augment.draw import Draw, recipe_draw
 from seglib.augment.pipeline import apply, generator
-from seglib.augment.recipe import Elastic, Recipe, Rotation, Scale, load_recipe
+from seglib.augment.recipe import Elastic, Recipe, Rotation, Scale
 from seglib.augment.warp import Geometry, Window
 from seglib.exceptions import InputError
 
@@ -45,29 +45,6 @@ def full(labels: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
-@pytest.mark.parametrize("flips", [(False, False), (True, False), (False, True), (True, True)])
-@pytest.mark.parametrize("border", ["reflect", "constant"])
-def test_flips_and_quarter_turns_move_pixels_bit_for_bit(turns, flips, border):
-    rng = np.random.default_rng(1)
-    image = rng.standard_normal((37, 52)).astype(np.float32)
-    labels = rng.integers(0, 2**31 - 1, image.shape).astype(np.int32)
-    valid = rng.random(image.shape) < 0.8
-    draw = Draw(flip_rows=flips[0], flip_cols=flips[1], quarter_turns=turns, border=border)
-    size = Geometry(image.shape, draw).canvas
-    result = apply(draw, image, labels, valid, Window(0, 0, *size), weights=image)
-
-    def expected(array):
-        array = np.rot90(array, turns)
-        array = np.flipud(array) if flips[0] else array
-        return np.fliplr(array) if flips[1] else array
-
-    assert np.array_equal(result.image, expected(image))
-    assert np.array_equal(result.labels, expected(labels))
-    assert np.array_equal(result.valid, expected(valid))
-    assert np.array_equal(result.weights, expected(image))
-
-
-@pytest.mark.parametrize("turns", [0, 1, 2, 3])
 @pytest.mark.parametrize("flips", [(False, False), (True, False), (True, True)])
 def test_map_agrees_with_the_exact_path(turns, flips):
     """The interpolating path composes the same turns: with an angle of nearly nothing it shows the same pixels."""
@@ -77,22 +54,6 @@ def test_map_agrees_with_the_exact_path(turns, flips):
     image = labels.astype(np.float32)
     through_map = apply(replace(exact, angle_deg=1e-9), image, labels, full(labels), window)
     assert np.array_equal(through_map.labels, apply(exact, image, labels, full(labels), window).labels)
-
-
-@pytest.mark.parametrize("border", ["reflect", "constant"])
-def test_window_beyond_a_small_picture_is_padded_and_invalid(border):
-    image, labels = np.arange(12, dtype=np.float32).reshape(3, 4), np.full((3, 4), 5, np.int32)
-    result = apply(Draw(border=border), image, labels, full(labels), Window(-2, -1, 8, 7))
-    inside = np.zeros((8, 7), bool)
-    inside[2:5, 1:5] = True
-    assert np.array_equal(result.valid, inside)
-    assert np.array_equal(result.image[2:5, 1:5], image)
-    if border == "reflect":
-        assert np.array_equal(result.image, np.pad(image, ((2, 3), (1, 2)), mode="symmetric"))
-        assert (result.labels == 5).all()
-    else:
-        assert (result.image[~inside] == np.median(image)).all()
-        assert np.array_equal(result.labels == 5, inside)
 
 
 @pytest.mark.parametrize("angle, scale", [(30.0, 1.0), (-75.0, 1.0), (0.0, 1.3), (140.0, 0.7)])
@@ -118,42 +79,8 @@ def test_rotation_and_scale_agree_with_scikit_image(angle, scale):
     assert (result.valid != inside).mean() < 0.002
 
 
-@pytest.mark.parametrize("border", ["reflect", "constant"])
-def test_valid_is_false_exactly_where_a_pixel_shows_no_valid_pixel(border):
-    rng = np.random.default_rng(3)
-    valid = rng.random((60, 80)) < 0.9
-    image, labels = blobs(valid.shape), rng.integers(0, 9, valid.shape).astype(np.int32)
-    draw = Draw(angle_deg=25, scale=0.8, displacement_px=3, sigma_px=15, elastic_seed=4, border=border)
-    window = Window(-9, -4, 70, 90)
-    result = apply(draw, image, labels, valid, window)
-    row, col = (np.rint(m).astype(int) for m in Geometry(valid.shape, draw).map(window))
-    inside = (row >= 0) & (row < 60) & (col >= 0) & (col < 80)
-    shown = valid[np.clip(row, 0, 59), np.clip(col, 0, 79)]
-    assert 0.1 < inside.mean() < 0.9
-    assert np.array_equal(result.valid, inside & shown)
-    assert np.array_equal(result.labels[inside], labels[row[inside], col[inside]])
-    if border == "constant":
-        assert (result.labels[~inside] == 0).all()
-    else:
-        assert (result.labels[~inside] > 0).any()
-
-
-@pytest.mark.parametrize("name", ["gentle", "strong"])
-def test_labels_hold_only_ids_of_the_source(name):
-    rng = np.random.default_rng(0)
-    # neighbours whose mean would be another number, and ids beyond what float32 counts exactly
-    ids = np.array([0, 3, 2**24 + 1, 2**31 - 1], np.int32)
-    labels = ids[rng.integers(0, 4, (64, 64))]
-    recipe = load_recipe(name)
-    for index in range(10):
-        draw = recipe_draw(recipe, generator(0, 0, index))
-        result = apply(draw, blobs(labels.shape), labels, full(labels))
-        assert result.labels.dtype == np.int32
-        assert set(np.unique(result.labels)) <= set(ids.tolist())
-
-
 def test_discs_keep_their_centroid_in_image_and_mask_together():
-    """Below the folding limit, over 50 draws: each disc within 0.25 px, mean within 0.1 px."""
+    """Below the folding limit, over 50 draws: within 0.1 px on average, and to no side. Each alone: test_properties."""
     recipe = Recipe(
         elastic=Elastic(probability=1.0, displacement_px=(1.0, Elastic.folding_limit(16)), sigma_px=(16, 24)),
         rotation=Rotation(probability=1.0),
@@ -170,7 +97,6 @@ def test_discs_keep_their_centroid_in_image_and_mask_together():
         alone = apply(result.draw, np.where(_own(labels, number), image, 0), labels, full(labels)).image
         slips.append(centroid(alone) - centroid(result.labels == number))
     slips = np.array(slips)
-    assert np.hypot(*slips.T).max() < 0.25
     assert np.hypot(*slips.T).mean() < 0.1
     assert np.abs(slips.mean(axis=0)).max() < 0.02
 
@@ -221,22 +147,6 @@ def test_elastic_displacement_has_the_deviation_and_smoothness_it_names(sigma_px
         together = (fields[..., step:] * fields[..., :-step]).mean() / fields.var()
         assert abs(together - np.exp(-(step**2) / (4 * sigma_px**2))) < 0.06
     assert abs((fields[:, 0] * fields[:, 1]).mean()) < 1.5  # independent axes; one field for both would give 6.25
-
-
-def test_below_the_folding_limit_nothing_folds_and_far_above_it_does():
-    def smallest_area(displacement_px: float, seed: int) -> float:
-        draw = Draw(displacement_px=displacement_px, sigma_px=8.0, elastic_seed=seed)
-        row, col = (m.astype(float) for m in Geometry((192, 192), draw).map(Window(0, 0, 192, 192)))
-        return float(
-            (
-                np.gradient(row, axis=0) * np.gradient(col, axis=1)
-                - np.gradient(row, axis=1) * np.gradient(col, axis=0)
-            ).min()
-        )
-
-    limit = Elastic.folding_limit(8.0)
-    assert min(smallest_area(limit, seed) for seed in range(150)) > 0
-    assert min(smallest_area(3 * limit, seed) for seed in range(10)) < 0
 
 
 @pytest.mark.parametrize("sigma_px", [9.0, 27.0])

@@ -48,6 +48,7 @@ def augment(
     """One random draw from `recipe`.
 
     image: (H, W) float32, already normalised. labels: (H, W) int32. valid: (H, W) bool. weights: (H, W) float32.
+    Types that these hold exactly, such as uint8, are taken as them.
     crop: (height, width) to cut at a random place; only that window is computed. A picture smaller than it is padded
     with valid False. None = the picture's own size; a picture that is not square is then turned by 180° only.
     black_white: levels(image), where the caller knows them already.
@@ -92,6 +93,9 @@ def apply(
     For the rest see `augment`.
     """
     _check(image, labels, valid, weights)
+    # what comes out is float32 whatever came in, and cv2 reads no half floats and no foreign byte order
+    image = image.astype(np.float32, copy=False)
+    weights = None if weights is None else weights.astype(np.float32, copy=False)
     geometry = Geometry(image.shape, draw)
     window = geometry.frame if window is None else window
     if black_white is None and (draw.changes_intensity or draw.border == "constant"):

@@ -52,4 +52,6 @@ def _boxes(labels: np.ndarray) -> list[tuple[int, list[tuple[int, int]]]]:
 def _distance(labels: np.ndarray, label: int) -> np.ndarray:
     """Exact Euclidean distance in px of every pixel to the nearest pixel of one cell."""
     outside = (labels != label).astype(np.uint8)
-    return cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # its last bit changes from call to call (OpenCV 5.0); the square of a distance between pixels is a whole number
+    return np.sqrt(np.rint(distance * distance))
