@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ui import state, surveyed
-from ui.data import enlarged, grid, head
+from ui.data import behind, enlarged, filters, head
 from ui.data.views import VIEWS
 
 
@@ -44,7 +44,9 @@ def _forget_other_data(name: str) -> None:
     if st.session_state.setdefault("data_of", name) != name:
         st.session_state["data_of"] = name
         st.query_params.pop("image", None)
-        grid.forget_filters()
+        st.session_state.pop("data_order", None)
+        filters.reset()
+        behind.forget()
 
 
 main()

@@ -13,6 +13,7 @@ from conftest import make_disc_data
 from streamlit.testing.v1 import AppTest
 
 from seglib.data.dataset import open_dataset
+from seglib.data.survey import load_report
 from seglib.runs import jobs, worker
 from ui import browse, choices, opened, registry, surveyed
 
@@ -55,6 +56,12 @@ def texts(at: AppTest) -> str:
     return " ".join(element.value for kind in kinds for element in kind)
 
 
+def findings_of(name: str) -> tuple:
+    entry = registry.find(name)
+    job = jobs.find("survey", surveyed.inputs_of(entry, opened.dataset(name)))
+    return load_report(job.result).findings
+
+
 def test_counts_first_then_the_grid(discs):
     at = page(data="discs")
     assert not at.exception and not at.error
@@ -73,7 +80,7 @@ def test_filters_and_sort(discs):
     at.text_input(key="data_text").set_value("nothing like it").run()
     assert not at.exception and "No picture passes these filters" in texts(at)
     at.text_input(key="data_text").set_value("").run()
-    at.selectbox(key="data_sort").select("Most foreground first").run()
+    at.selectbox(key="data_sort").select("foreground").run()
     order = at.session_state["data_order"]
     assert order[-2:] == [1, 6]  # the empty mask, then the picture without one
     areas = [np.count_nonzero(open_dataset(discs).sample(i).labels) for i in order[:-1]]
@@ -112,8 +119,9 @@ def test_statistics_say_how_they_were_averaged(discs):
 def test_a_finding_leads_to_its_picture(discs):
     at = page(data="discs", view="Findings")
     assert not at.exception and "1 masks mark no cell" in texts(at)
-    button = next(b for b in at.button if b.label == "d1" and b.key.startswith("finding_"))
-    button.click().run()
+    number = next(i for i, finding in enumerate(findings_of("discs")) if finding.code == "empty_mask")
+    at.session_state[f"finding_{number}"] = {"pick": "1"}
+    at.run()
     assert at.query_params["image"] == "1" and "**d1**" in texts(at)
 
 
@@ -125,7 +133,7 @@ def test_all_pictures_of_a_finding_in_the_grid(home):
     at = page(data="many", view="Findings")
     next(b for b in at.button if b.label == "All 8 in the grid").click().run()
     assert not at.exception and at.session_state["data_order"] == list(range(8))
-    at.button(key="data_finding_off").click().run()
+    at.button(key="data_only_off").click().run()
     assert len(at.session_state["data_order"]) == 11
 
 
@@ -213,6 +221,3 @@ def test_pages_of_the_grid_and_neighbours():
     assert browse.n_pages(indices, 60) == 3 and browse.page_of(indices, 3, 60) == list(range(120, 130))
     assert browse.page_of(indices, 9, 60) == list(range(120, 130)) and browse.page_of([], 1, 60) == []
     assert browse.beside([3, 1, 2], 1) == (3, 2) and browse.beside([3], 3) == (None, None)
-    images = pd.DataFrame({"index": [0, 1, 2], "n_cells": [5, 9, 5]})
-    assert browse.ordered([0, 1, 2, 3], "Most cells first", images) == [1, 0, 2, 3]
-    assert browse.ordered([3, 0, 1, 2], "Fewest cells first", images) == [0, 2, 1, 3]  # 3 has no figure: last

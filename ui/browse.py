@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from seglib.data.dataset import Dataset
 from seglib.data.survey import SPLITS, part_of
 
-# what stands in the list -> column of Survey.images and whether the largest comes first
-SORTS = {
-    "As listed": (None, False),
-    "Most cells first": ("n_cells", True),
-    "Fewest cells first": ("n_cells", False),
-    "Largest cells first": ("median_diameter_px", True),
-    "Smallest cells first": ("median_diameter_px", False),
-    "Most foreground first": ("foreground", True),
-    "Brightest first": ("median_grey", True),
-    "Darkest first": ("median_grey", False),
-}
+Range = tuple[float, float]  # both ends belong to it
 
 
 def parts(data: Dataset) -> dict[str, int]:
@@ -44,24 +34,32 @@ def matching(
         for index, record in enumerate(data.records)
         if (split is None or part_of(data, index) == split)
         and (group is None or record.group == group)
-        and text in record.image.lower()
+        and (not text or text in record.image.lower())
         and (allowed is None or index in allowed)
     ]
 
 
-def ordered(indices: Sequence[int], sort: str, images: pd.DataFrame | None) -> list[int]:
-    """Sorted by one of SORTS; pictures without that figure come last, ties stay in the data set's order."""
-    column, largest_first = SORTS[sort]
-    if column is None or images is None:
+def within(indices: Sequence[int], table: pd.DataFrame, ranges: Mapping[str, Range]) -> list[int]:
+    """Those of the pictures whose every measure lies in its range; one without that figure does not.
+
+    table: one row a picture, by its number; ranges: column -> (low, high).
+    """
+    if not ranges:
         return list(indices)
-    figures = dict(zip(images["index"], images[column].astype(float)))
+    passing = np.ones(len(table), bool)
+    for column, (low, high) in ranges.items():
+        values = table[column].to_numpy(float)
+        passing &= (values >= low) & (values <= high)
+    allowed = set(table.index[passing])
+    return [index for index in indices if index in allowed]
 
-    def key(index: int) -> tuple[bool, float]:
-        figure = figures.get(index, math.nan)
-        missing = math.isnan(figure)
-        return missing, 0.0 if missing else -figure if largest_first else figure
 
-    return sorted(indices, key=key)
+def ordered(indices: Sequence[int], column: str | None, largest_first: bool, table: pd.DataFrame | None) -> list[int]:
+    """Sorted by a column of `table`; pictures without that figure come last, ties stay in the data set's order."""
+    if column is None or table is None:
+        return list(indices)
+    values = table[column].reindex(indices).to_numpy(float)
+    return [indices[i] for i in np.argsort(-values if largest_first else values, kind="stable")]  # NaN sorts last
 
 
 def page_of(indices: Sequence[int], number: int, size: int) -> list[int]:
@@ -80,3 +78,10 @@ def beside(indices: Sequence[int], index: int) -> tuple[int | None, int | None]:
         return None, None
     at = indices.index(index)
     return (indices[at - 1] if at else None), (indices[at + 1] if at + 1 < len(indices) else None)
+
+
+def spread(items: Sequence, most: int) -> list:
+    """At most `most` of the items, evenly from first to last."""
+    if len(items) <= most:
+        return list(items)
+    return [items[i] for i in np.linspace(0, len(items) - 1, most).round().astype(int)]

@@ -2,6 +2,7 @@
 
 /seg/crop/NAME/INDEX/NUMBER   ?run=ID&which=best|last or ?job=HASH; &row=&col=&height=&width= (px, whole image if
 missing) &size= &threshold= (in thousandths) &overlay=0|1. NAME, INDEX: the image; NUMBER: the row of its prediction.
+/seg/cell/NAME/INDEX/LABEL    the cell with that label in the middle &size= &outline=0|1
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 import cv2
 import numpy as np
+import streamlit as st
 from starlette.requests import Request
 from starlette.routing import Route
 
@@ -127,6 +129,41 @@ def crop(request: Request) -> tuple[bytes, str]:
     return drawn(sample, q, cut, size, threshold, box), "image/png"
 
 
+def cell_url(name: str, data: Dataset, index: int, label: int, size_px: int = 192, outlined: bool = True) -> str:
+    """The address of one cell of an image's mask with what stands around it."""
+    query = {"v": opened.tag(data, index), "size": size_px, "outline": int(outlined)}
+    return f"/seg/cell/{quote(name, safe='')}/{index}/{int(label)}?{urlencode(query)}"
+
+
+@routes.answering
+def cell(request: Request) -> tuple[bytes, str]:
+    data, index = routes.located(request)
+    label = request.path_params["label"]
+    size = routes.whole(request, "size", 192, 16, 1024)
+    outlined = bool(routes.whole(request, "outline", 1, 0, 1))
+    return _cell(data, index, opened.tag(data, index), label, size, outlined), "image/png"
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _cell(_data: Dataset, index: int, tag: str, label: int, size_px: int, outlined: bool) -> bytes:
+    sample = opened.sample(_data, index)
+    mine = sample.labels == label
+    if label == 0 or not mine.any():
+        raise routes.NotFound(f"{sample.name} has no cell {label}.")
+    col, row, width, height = cv2.boundingRect(mine.view(np.uint8))
+    cut = window((row, col, height, width), mine.shape)
+    gray = pixels.shown(sample.image)[cut]
+    scale = size_px / max(gray.shape)
+    small = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
+    gray = cv2.resize(gray, small, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
+    if not outlined:
+        return pixels.png(gray)
+    colour = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
+    drawn_mask = cv2.resize(mine[cut].view(np.uint8), small, interpolation=cv2.INTER_NEAREST)
+    colour[pixels.outline(drawn_mask)] = TRUTH
+    return pixels.png(colour)
+
+
 def _probabilities(request: Request) -> np.ndarray:
     number = request.path_params["number"]
     job = request.query_params.get("job")
@@ -140,4 +177,7 @@ def _probabilities(request: Request) -> np.ndarray:
     return decoded(file.read_bytes(), file)
 
 
-ROUTES = [Route("/seg/crop/{name}/{index:number}/{number:number}", crop)]
+ROUTES = [
+    Route("/seg/crop/{name}/{index:number}/{number:number}", crop),
+    Route("/seg/cell/{name}/{index:number}/{label:number}", cell),
+]

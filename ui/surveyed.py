@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from seglib.data import survey
@@ -16,6 +17,7 @@ from seglib.data.survey import Survey
 from seglib.exceptions import InputError
 from seglib.runs import jobs
 from ui import opened, progress
+from ui.data import measures
 from ui.registry import Entry
 
 AT_ONCE = 1500  # pictures that are looked at without asking
@@ -44,6 +46,21 @@ def findings_of_broken(entry: Entry) -> Report | None:
     """What is wrong with a folder that does not open, as far as it can be looked at."""
     inputs = _inputs(entry, _newest(entry.path))
     return survey.load_report(jobs.find("survey", inputs).result) if _ready(inputs, 0) else None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _table(_found: Survey, folder: str, written: int) -> pd.DataFrame:
+    return measures.table_of(_found)
+
+
+def table(found: Survey) -> pd.DataFrame:
+    """`measures.table_of` of a survey, made once. Not to be changed: everybody gets the same one."""
+    return _table(found, *key_of(found))
+
+
+def key_of(found: Survey) -> tuple[str, int]:
+    """What caches of things derived from a survey go by."""
+    return str(found.folder), (found.folder / "report.json").stat().st_mtime_ns
 
 
 def say_not_yet() -> None:

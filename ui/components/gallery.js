@@ -2,10 +2,15 @@
 const GALLERIES = new WeakMap();
 const KNOWN = ["train", "val", "unlabelled", "unused"];
 
-function card(g, item, index) {
+function image(g, item) {
   const picture = element("img", { loading: "lazy", decoding: "async", alt: "", "data-plain": item.thumb, "data-outlined": item.outlined,
     onload: () => picture.classList.add("loaded"),
     onerror: () => picture.replaceWith(element("span", { class: "broken" }, "cannot be read")), src: g.outlines && item.outlined ? item.outlined : item.thumb });
+  return picture;
+}
+
+function card(g, item, index) {
+  const picture = item.beside ? element("span", { class: "pair" }, image(g, item), image(g, item.beside)) : image(g, item);
   const line = element("span", { class: "line" }, element("span", { class: "caption" }, item.caption ?? String(item.id)));
   if (item.badge) line.append(element("span", { class: `badge ${KNOWN.includes(item.badge) ? item.badge : ""}` }, item.badge));
   const button = element("button", { type: "button", title: item.caption, tabindex: index ? -1 : 0, "data-index": index,

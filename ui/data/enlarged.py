@@ -32,7 +32,14 @@ def show(name: str, entry: registry.Entry, data: Dataset, index: int) -> None:
     order = order if index in order else list(range(len(data.records)))
     before, after = browse.beside(order, index)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("All images", icon=":material/grid_view:", key="picture_back", on_click=open_picture, args=(None,))
+        st.button(
+            "All images",
+            icon=":material/grid_view:",
+            key="picture_back",
+            shortcut="Esc",
+            on_click=open_picture,
+            args=(None,),
+        )
         _step("Previous", "Left", before)
         _step("Next", "Right", after)
         st.markdown(f"**{opened.short_name(data.records[index].image)}**", width="content")

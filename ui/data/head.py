@@ -41,7 +41,7 @@ def _broken() -> None:
         report = surveyed.findings_of_broken(entry)
         if report is not None and report.findings:
             st.header("What was found", anchor=False)
-            findings.listed(report, None)
+            findings.listed(report, entry.name, None)
 
 
 def show(entry: registry.Entry, data: Dataset) -> None:

@@ -1,59 +1,54 @@
-"""What the survey counted: grey values, foreground, cells and their sizes, part by part."""
+"""What the survey counted, part by part and topic by topic; every bar and point leads to the pictures behind it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import streamlit as st
 
 from seglib.data.dataset import Dataset
 from seglib.data.survey import Survey, differences, summary
-from ui import charts, picture, registry, surveyed
+from ui import registry, surveyed
+from ui.data import distributions, grey_values, neighbours, over_time, pairs_of_measures
 from ui.glossary import explain
 
-PLAIN = {"displayModeBar": False}
+Topic = Callable[[str, Dataset, Survey], None]
+
+TOPICS: dict[str, Topic] = {
+    "Grey values": grey_values.show,
+    "Cells and foreground": distributions.of_pictures,
+    "Cell size and shape": distributions.of_cells,
+    "Over time": over_time.show,
+    "Any two": pairs_of_measures.show,
+    "Nearest in train": neighbours.show,
+}
 
 
 def show(name: str, entry: registry.Entry, data: Dataset, found: Survey | None) -> None:
     if found is None:
         surveyed.say_not_yet()
         return
-    table = summary(found)
+    table = _summary(found, *surveyed.key_of(found))
     for line in differences(table):
         st.warning(f"Train and val differ: {line}.", icon=":material/compare_arrows:")
     n, n_all = len(found.images), len(data.records)
     st.caption(f"Of {'all' if n == n_all else f'the {n:,} readable of'} {n_all:,} pictures.")
     st.dataframe(table, hide_index=True, column_config=_columns(found), key="statistics_table")
-    halves = st.grid(2, min_column_width=300, gap="large")
-    left, right = halves.cell(), halves.cell()
-    whole = found.cells[~found.cells["cut"].astype(bool)]
-    masked = found.images[found.images["split"] != "unlabelled"]
-    bins = max(8, min(40, round(2 * len(masked) ** 0.5)))  # of one value a picture
-    with left:
-        text = f"Up to {found.n_grey:,} pixels drawn from each picture, so every picture counts the same."
-        unit = f" (0 to {found.grey_unit:,})" if found.grey_unit > 1 else ""
-        figure = charts.histogram_of_counts(found.grey, found.edges, f"Grey value{unit}")
-        _chart("Grey values", text, figure, "grey")
-        figure = charts.histogram(_by_split(masked, "foreground"), "Share of cell pixels in a picture", bins)
-        _chart("Foreground", "One value a picture; an empty mask counts as 0.", figure, "foreground")
-    with right:
-        text = (
-            explain("equivalent diameter") + f" {len(found.cells) - len(whole):,} cells cut by the border are left out."
-        )
-        figure = charts.histogram(_by_split(whole, "diameter_px"), "Equivalent diameter (px)")
-        _chart("Cell size", text, figure, "diameter")
-        figure = charts.histogram(_by_split(masked, "n_cells"), "Cells in a picture", bins)
-        _chart("Cells in a picture", "One value a picture; an empty mask counts as 0.", figure, "cells")
+    topic = st.segmented_control(
+        "Topic",
+        list(TOPICS),
+        default="Grey values",
+        required=True,
+        key="topic",
+        label_visibility="collapsed",
+        bind="query-params",
+    )
+    TOPICS[topic](name, data, found)
 
 
-def _by_split(table, column: str) -> dict:
-    return {split: rows[column].astype(float) for split, rows in table.groupby("split", sort=False)}
-
-
-def _chart(title: str, text: str, figure, key: str) -> None:
-    st.markdown(f"**{title}**", help=text)
-    if figure.data:
-        st.plotly_chart(picture.legible(figure), key=f"statistics_{key}", config=PLAIN)
-    else:
-        st.caption("Nothing to show: no picture has a mask with whole cells.")
+@st.cache_data(max_entries=8, show_spinner=False)
+def _summary(_found: Survey, folder: str, written: int):
+    return summary(_found)
 
 
 def _columns(found: Survey) -> dict:

@@ -5,3 +5,8 @@ from __future__ import annotations
 
 def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def plural(n: int, noun: str) -> str:
+    """`1 picture`, `2,000 pictures`."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
