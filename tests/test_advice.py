@@ -97,3 +97,17 @@ def test_a_map_that_has_hardly_begun_says_nothing_wrong(iou):
         found.counts[None] = [Counts(900, 100, 0, 0)]
     assert advice.summary(found) == ""
     assert [a.text for a in advice.advise(found, Recipe(), Recipe())] == (["Blur: not computed yet."] if iou else [])
+
+
+def test_the_line_spoken_of_is_named_where_it_changes_the_other_parameter_too():
+    of = Grid("rotation.angle_deg", (0.0, 30.0), "blur.sigma_px", (1.0, 2.0))
+    ious = {None: 0.9, (0, 0): 0.87, (1, 0): 0.86, (0, 1): 0.5, (1, 1): 0.4}
+    rows = [maps.line(c, [Counts(round(100 * iou), 100 - round(100 * iou), 0, 0)], []) for c, iou in ious.items()]
+    plan = {"grid": of.plain(), "images": [[0, "a.png"]], "n_val": 1, "threshold": 0.5, "border": "reflect"}
+    found = maps.as_map({**plan, "normalisation": "zscore"}, rows)
+    turned, blurred = advice.advise(found, Recipe(), Recipe())
+    assert turned.text.startswith("Rotation (at blur 1 px): at 30° the pooled IoU falls below 0.880")
+    assert blurred.text.startswith("Blur: from 1 px on")  # 0° is no change
+    rows[2]["counts"] = [[88, 12, 0, 0]]
+    found = maps.as_map({**plan, "normalisation": "zscore"}, rows)
+    assert "at least 0.870 from 0° to 30°" in advice.advise(found, Recipe(), Recipe())[0].text

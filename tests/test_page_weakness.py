@@ -211,6 +211,44 @@ def test_a_curve_and_a_value_that_is_not_allowed(run):
     assert not at.exception and "the first number must be below the second" in at.error[0].value
 
 
+def test_a_click_shows_that_cells_images(run):
+    job = left_behind(run, falling())
+    at = page()
+    assert "Rotation 45° · Elastic displacement 0 px" in texts(at) and "click another one" in texts(at)
+    point = {"customdata": [6, 2]}
+    at.session_state[f"weak_map_{job.id[:16]}"] = {
+        "selection": {"points": [point], "point_indices": [], "box": [], "lasso": []}
+    }
+    at.run()
+    assert not at.exception and "Rotation 90° · Elastic displacement 3 px" in texts(at)
+
+
+def test_a_split_that_changed_since_the_training_is_said(home):
+    data = open_dataset(make_data(home / "data"))
+    made = finished_run(home)
+    settings = json.loads((made.folder / "config.json").read_text(encoding="utf-8"))
+    settings["data"]["path"] = str(data.path)  # the same pictures, where this test may change their split
+    (made.folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    registry.add(data.path)
+    assert "were not val" not in " ".join(w.value for w in page().warning)
+    swapped = {"train": "val", "val": "train"}
+    write_csv(data.path, [replace(r, split=swapped[r.split]) for r in data.records if r.mask])
+    at = page()
+    assert not at.exception and "3 of these 3 images, such as images/" in at.warning[0].value
+
+
+def test_a_folder_that_moved_is_found_again(home):
+    data = make_data(home / "data")
+    made = launcher.create(tiny_config(data), "early", home / "checkpoints")
+    (made.folder / "best.safetensors").touch()
+    registry.add(data)
+    data.rename(home / "elsewhere")
+    assert "weak_start" not in keys(page())
+    registry.found_again(data, home / "elsewhere")
+    at = page()
+    assert not at.exception and "35 cells × 3 images" in texts(at)
+
+
 # ---- the pictures
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import time
 
 import cv2
@@ -223,6 +224,16 @@ def test_a_run_without_val_images_or_without_its_folder_says_so(tmp_path):
     folder = make_disc_data(tmp_path / "discs", n_val=0)
     with pytest.raises(InputError, match="no validation set"):
         maps.inputs(run, "best", open_dataset(folder), ANGLES)
+
+
+def test_images_that_were_not_val_when_the_run_was_trained_are_named(tmp_path):
+    run = finished_run(tmp_path)
+    dataset = maps.own_data(run)
+    train, val = dataset.indices("train"), dataset.indices("val")
+    assert maps.not_val_then(run, dataset, val) == []
+    assert maps.not_val_then(run, dataset, [*val, train[0]]) == [dataset.records[train[0]].image]
+    shutil.rmtree(run.folder / "validation")
+    assert maps.not_val_then(run, dataset, train) == []
 
 
 def test_a_damaged_map_is_one_line(tmp_path):

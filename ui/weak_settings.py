@@ -116,6 +116,18 @@ def _sigma() -> float:
     return sigma
 
 
+def not_val_then(question: Question) -> list[str]:
+    """Images asked about that were not val when the run was trained."""
+    inputs = question.inputs
+    stamp = f"{question.run.folder}|{inputs['files']}|{inputs['checkpoint']}|{question.run.progress().best_step}"
+    return _not_val_then(stamp, question)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _not_val_then(stamp: str, _question: Question) -> list[str]:
+    return maps.not_val_then(_question.run, _question.dataset, _question.inputs["indices"])
+
+
 # ---- how many images, how long
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from seglib.augment.recipe import Recipe
+from seglib.data.splits import NOT_INDEPENDENT
 from seglib.exceptions import InputError
 from seglib.experiments import advice
 from seglib.experiments import weakness as maps
@@ -62,6 +63,7 @@ def _section(run: Run) -> None:
         navigation.link("data", "Choose a split")
         return
     question = weak_settings.choose(run, dataset)
+    _warn(question)
     job = question.job
     standing = job.state() if (job.folder / "job.json").exists() else None
     if standing is not None and standing.live:
@@ -72,6 +74,19 @@ def _section(run: Run) -> None:
     found = maps.read(job.result)
     if found is not None:
         _show(question, job, found)
+
+
+def _warn(question: Question) -> None:
+    """What makes the IoU flatter."""
+    if not question.dataset.independent:
+        st.caption(f":material/info: Train and val are {NOT_INDEPENDENT}: the IoU flatters.")
+    learned = weak_settings.not_val_then(question)
+    if learned:
+        st.warning(
+            f"{len(learned)} of these {question.n_images} images, such as {learned[0]}, were not val when run "
+            f"{question.run.name} was trained: the split has changed since. The IoU flatters if it learned from them.",
+            icon=":material/call_split:",
+        )
 
 
 def _start_line(question: Question, job: jobs.Job, tried: bool) -> None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from seglib.cli.bar import bar
+from seglib.data.splits import NOT_INDEPENDENT
 from seglib.exceptions import InputError
 
 if TYPE_CHECKING:
+    from seglib.data.dataset import Dataset
     from seglib.experiments.grid import Grid
     from seglib.experiments.weakness import WeaknessMap
     from seglib.runs.jobs import Job
+    from seglib.runs.store import Run
 
 STEPS = 1000  # of the bar
 
@@ -34,6 +39,8 @@ def weakness(args: argparse.Namespace) -> None:
     recipe = load_recipe(args.recipe) if args.recipe else trained
     dataset = maps.own_data(run, args.data)
     inputs = maps.inputs(run, args.checkpoint, dataset, _grid(args), args.images, args.threshold)
+    for note in _notes(run, dataset, maps.not_val_then(run, dataset, inputs["indices"])):
+        print(note, file=sys.stderr)
     job = jobs.start(maps.KIND, inputs)
     _wait(job)
     found = maps.read(job.result)
@@ -42,6 +49,16 @@ def weakness(args: argparse.Namespace) -> None:
         print(json.dumps({"run": run.id, **maps.to_json(found), "advice": [asdict(a) for a in said]}, indent=2))
         return
     print("\n".join([*_table(found), *filter(None, [advice.summary(found)]), *(a.text for a in said)]))
+
+
+def _notes(run: Run, dataset: Dataset, learned: list[str]) -> Iterator[str]:
+    if not dataset.independent:
+        yield f"{dataset.path}: {NOT_INDEPENDENT}; the IoU flatters"
+    if learned:
+        yield (
+            f"{len(learned)} of these images, such as {learned[0]}, were not val when run {run.id} was trained; "
+            "the IoU flatters if it learned from them"
+        )
 
 
 def _grid(args: argparse.Namespace) -> Grid:

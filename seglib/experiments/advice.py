@@ -71,12 +71,13 @@ def _about(found: WeaknessMap, of: Axis, recipe: Recipe, trained: Recipe, tolera
     limit = before - tolerance
     profile = [(value, iou) for value, iou in found.profile(of.path) if not math.isnan(iou)]
     sides = [_side(of, profile, limit, up) for up in (False, True)]
+    held = _held(found, of)
     weak = [side for side in sides if side.weak]
     if not weak:
-        return Advice(of.path, _holds(of, profile, limit), False)
+        return Advice(of.path, _holds(of, profile, limit, held), False)
     values = [value for side in weak for value, _ in side.weak]
     verdict, proposed = _verdict(found, of, values, recipe, trained)
-    return Advice(of.path, f"{_fall(of, weak, limit, before)} {verdict}", True, proposed)
+    return Advice(of.path, f"{_fall(of, weak, limit, before, held)} {verdict}", True, proposed)
 
 
 def _side(of: Axis, profile: Sequence[tuple[float, float]], limit: float, up: bool) -> _Side:
@@ -85,19 +86,35 @@ def _side(of: Axis, profile: Sequence[tuple[float, float]], limit: float, up: bo
     return _Side([v for v, _ in outwards], [(v, iou) for v, iou in outwards if iou < limit])
 
 
-def _holds(of: Axis, profile: Sequence[tuple[float, float]], limit: float) -> str:
+def _held(found: WeaknessMap, of: Axis) -> str:
+    """` (at blur 1 px)` where the line that is spoken of changes the other parameter too."""
+    grid = found.grid
+    for other, values in ((grid.x_axis, grid.x_values), (grid.y_axis, grid.y_values)):
+        if other is not None and other != of:
+            value = values[other.nearest_to_neutral(values)]
+            return "" if value == other.neutral else f" (at {other.title.lower()} {other.said(value)})"
+    return ""
+
+
+def _holds(of: Axis, profile: Sequence[tuple[float, float]], limit: float, held: str) -> str:
     if not profile:
         return f"{of.title}: not computed yet."
     low, high = profile[0][0], profile[-1][0]
-    return f"{of.title}: the pooled IoU stays above {limit:.3f} from {of.said(low)} to {of.said(high)}."
+    least = min(iou for _, iou in profile)
+    where = f"from {of.said(low)} to {of.said(high)}"
+    if least < limit:  # where this parameter changes nothing: the other one's doing
+        return (
+            f"{of.title}{held}: the pooled IoU is at least {least:.3f} {where}, and this parameter costs nothing more."
+        )
+    return f"{of.title}{held}: the pooled IoU stays above {limit:.3f} {where}."
 
 
-def _fall(of: Axis, weak: Sequence[_Side], limit: float, before: float) -> str:
+def _fall(of: Axis, weak: Sequence[_Side], limit: float, before: float, held: str) -> str:
     """`Rotation: from 30° on the pooled IoU falls below 0.909 (0.929 unchanged; 0.851 at 60°).`"""
     lowest, at = min((iou, value) for side in weak for value, iou in side.weak)
     where = " and ".join(_where(of, side) for side in weak)
     numbers = f"{before:.3f} unchanged; {lowest:.3f} at {of.said(at)}"
-    return f"{of.title}: {where} the pooled IoU falls below {limit:.3f} ({numbers})."
+    return f"{of.title}{held}: {where} the pooled IoU falls below {limit:.3f} ({numbers})."
 
 
 def _where(of: Axis, side: _Side) -> str:

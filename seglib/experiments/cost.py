@@ -26,7 +26,7 @@ from seglib.training.draws import seen
 
 MOST_DRAWS, LEAST_DRAWS = 64, 8
 BUDGET_S = 0.25  # the draws stop after this long, so that a page need not wait
-PART_DRAWS = 24  # for every part: draws are compared in pairs, so fewer tell as much
+PART_DRAWS, PART_ROUNDS = 24, 3  # for every part: draws are compared in pairs, so fewer tell as much
 _SEED = 0
 _ALONE = threading.Lock()
 
@@ -79,7 +79,7 @@ def measure(sample: Sample, recipe: Recipe, crop_px: int, budget_s: float = BUDG
     with _one_thread():
         _seconds(sample, recipe, crop_px, 0)  # tables of the first draw are computed once
         while len(times) < LEAST_DRAWS or (len(times) < MOST_DRAWS and 2 * sum(times) < budget_s):
-            times.append(_seconds(sample, recipe, crop_px, len(times)))
+            times.append(min(_seconds(sample, recipe, crop_px, len(times)) for _ in range(2)))
     return Cost(1000 * sum(times) / len(times), len(times), crop_px)
 
 
@@ -87,16 +87,14 @@ def by_part(sample: Sample, recipe: Recipe, crop_px: int, n_draws: int = PART_DR
     """Every part that happens at all, the dearest first. The draws are the same but for the part left out."""
     parts = active_parts(recipe)
     variants = [recipe, *(without(recipe, part) for part in parts)]
-    totals = [0.0] * len(variants)
+    times = [[math.inf] * n_draws for _ in variants]
     with _one_thread():
-        for number in range(-1, n_draws):
-            for place, variant in enumerate(variants):
-                seconds = _seconds(sample, variant, crop_px, max(number, 0))
-                totals[place] += seconds if number >= 0 else 0.0
-    found = [
-        PartCost(part, getattr(recipe, part).probability, 1000 * (totals[0] - total) / n_draws)
-        for part, total in zip(parts, totals[1:])
-    ]
+        for _ in range(PART_ROUNDS):  # apart from each other, so that a disturbance meets one of them
+            for number in range(n_draws):
+                for taken, variant in zip(times, variants):
+                    taken[number] = min(taken[number], _seconds(sample, variant, crop_px, number))
+    whole, *others = (1000 * sum(taken) / n_draws for taken in times)
+    found = [PartCost(part, getattr(recipe, part).probability, whole - ms) for part, ms in zip(parts, others)]
     return sorted(found, key=lambda part: -part.ms)
 
 
@@ -117,14 +115,11 @@ def step(config: Config, runs: Sequence[Run]) -> Step:
 
 
 def _seconds(sample: Sample, recipe: Recipe, crop_px: int, number: int) -> float:
-    """Draw `number` of the recipe, as training makes it; the shorter of two times."""
-    clock, times = _clock(), []
-    for _ in range(2):
-        rng = generator(_SEED, number, 0)
-        start = clock()
-        seen(sample, recipe, rng, crop_px)
-        times.append(clock() - start)
-    return min(times)
+    """Draw `number` of the recipe, as training makes it."""
+    clock, rng = _clock(), generator(_SEED, number, 0)
+    start = clock()
+    seen(sample, recipe, rng, crop_px)
+    return clock() - start
 
 
 def _clock() -> Callable[[], float]:

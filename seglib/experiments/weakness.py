@@ -22,7 +22,7 @@ from seglib.data.dataset import Dataset, open_dataset
 from seglib.exceptions import InputError
 from seglib.experiments.grid import Cell, Grid, choose_images, from_plain
 from seglib.metrics import Counts, mean_per_image, pooled
-from seglib.runs import events
+from seglib.runs import events, validation
 from seglib.runs.files import read_json
 from seglib.runs.store import Run
 
@@ -62,6 +62,16 @@ def inputs(
         "threshold": round(float(threshold), 4),
         "files": _stamp(dataset, indices),
     }
+
+
+def not_val_then(run: Run, dataset: Dataset, indices: Sequence[int]) -> list[str]:
+    """Which of these images were not among the val images when the run was trained: it may have learned from them, and
+    then its IoU on them flatters. Nothing where the run kept no validation."""
+    try:
+        scored = set(validation.scores(run, "best").image)
+    except InputError:
+        return []
+    return [dataset.records[i].image for i in indices if dataset.records[i].image not in scored] if scored else []
 
 
 def _stamp(dataset: Dataset, indices: Sequence[int]) -> str:
