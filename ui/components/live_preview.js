@@ -296,7 +296,7 @@ function change(p, values, spec, value, done, range) {
   write(values, spec.path, Array.isArray(value) ? value.map(round) : round(value));
   if (range) p.moved = { range, value: range.value };
   if (values === p.recipe) wake(p, spec);
-  showAll(p);
+  showPanel(values === p.recipe ? p.panels.random : p.panels.fixed);
   if (done && !fixed(p) && !one(p, ".lock").checked) newSeed(p, p.seed + 1, false);
   ask(p);
   if (done && values === p.recipe) p.state("recipe", structuredClone(p.recipe));
