@@ -58,6 +58,11 @@ def test_folds_are_found_where_a_map_turns_over():
     assert folds[:, 15:].all() and not folds[:, :14].any()
 
 
+def test_a_quarter_turn_folds_nothing():
+    row, col = np.mgrid[:20, :20].astype(np.float32)
+    assert not bending.folded(np.stack([col - row, -row - col])).any()  # (r, c) shows (c, -r)
+
+
 def test_no_fold_at_the_recipes_limit():
     for seed in range(20):
         draw = Draw(displacement_px=4.0, sigma_px=20.0, elastic_seed=seed)

@@ -164,6 +164,11 @@ def test_pinned_sample_comes_last_with_a_seed_of_its_own(client, name):
     np.testing.assert_array_equal(samples[-1]["grey"], alone[0]["grey"])
 
 
+def test_grey_values_are_rounded_between_black_and_white():
+    values = np.array([[-9.0, 1.0, 1.004, 2.0, 2.99, 3.0, 9.0]], np.float32)
+    np.testing.assert_array_equal(preview.to_bytes(values, 1.0, 3.0), [[0, 0, 1, 128, 254, 255, 255]])
+
+
 # -- what is asked for and what is sent
 
 

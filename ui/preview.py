@@ -148,8 +148,8 @@ def _sample(
     if stale():
         raise Stale
     draw = _draw(first, question, seed, epoch)
-    numbers = None if question.fixed else (seed, epoch, question.place)
-    part = numbers, question.corner, question.crop_px, question.field, first.factor
+    # the draw holds the seeds of its fields, so that it tells apart what (seed, epoch, place) tells apart
+    part = question.corner, question.crop_px, question.field, first.factor
     tag = hashlib.blake2s(repr((draw, part)).encode(), digest_size=6).hexdigest()
     told = {"tag": tag, "seed": seed, "epoch": epoch, "text": described(draw), "draw": plain(Fixed.of(draw))}
     if tag in question.have:

@@ -54,11 +54,9 @@ def named() -> bool:
 
 def changed() -> bool:
     """Whether what is in hand is nowhere on disk under the name it was loaded from."""
-    if not named():
-        return True
     try:
         return recipe() != load_recipe(loaded_name())
-    except InputError:
+    except InputError:  # also for the words that a run's or a file's recipe is called by
         return True
 
 
