@@ -28,7 +28,7 @@ _RATIOS = {heat_map.POOLED: "Pooled", heat_map.MEAN: "Mean"}
 
 
 def draw() -> None:
-    st.subheader("Where is the model weak?", anchor=False)
+    st.header("Where is the model weak?", anchor=False)
     st.caption(
         "The val images of a run, changed by one fixed amount at a time, predicted and scored. Where the IoU falls "
         "within what your microscope does, the recipe should reach further."
