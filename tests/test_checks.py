@@ -70,7 +70,7 @@ PLANTED = [
     ("masks", lambda p: p[:-1], "shapes_differ", "error"),
     ("masks", lambda p: np.roll(p, (9, -7), (0, 1)), "shifted_mask", "warning"),
     ("masks", speck, "tiny_fragments", "warning"),
-    ("masks", pinhole, "pinholes", "note"),
+    ("masks", pinhole, "holes", "note"),
     ("masks", lambda p: cv2.GaussianBlur((p > 0) * np.uint8(255), (0, 0), 1), "mask_values", "error"),
 ]
 

@@ -227,3 +227,20 @@ def test_weakness_of_unchanged_images_is_what_evaluate_says(trained, capsys, tmp
 def test_weakness_refuses_in_one_line(trained, capsys, arguments, said):
     code, out, err = answer(capsys, "weakness", "tiny", "--checkpoints", trained[1], *arguments)
     assert code == 2 and out == "" and said in err and len(err.strip().splitlines()) == 1
+
+
+def test_check_takes_the_choices_of_the_config_and_names_pairs(capsys, tmp_path):
+    data = make_disc_data(tmp_path / "movie")
+    (data / "dataset.csv").unlink()
+    with (data / "images/d5.png").open("rb") as file:
+        (data / "images/d9.png").write_bytes(file.read())
+    code, out, _ = answer(capsys, "check", data, "--json")
+    assert code == 0 and "one_group" in {finding["code"] for finding in json.loads(out)["findings"]}
+    code, out, _ = answer(capsys, "check", data, "--grouping", "file", "--json")
+    report = json.loads(out)
+    assert code == 0 and "one_group" not in {finding["code"] for finding in report["findings"]}
+    assert len(report["nearest"]) == 1 and set(report["nearest"][0]) == {"image", "train", "distance"}
+    assert all(finding["pairs"] == [] or len(finding["pairs"][0]) == 3 for finding in report["findings"])
+    assert "not_independent" in answer(capsys, "check", data, "--split", "blocks")[1]
+    code, out, _ = answer(capsys, "check", data, "--fold", "1", "--strict")
+    assert code == 2 and "data.fold=1 needs a dataset.csv" in out

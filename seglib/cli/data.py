@@ -29,7 +29,7 @@ def check(args: argparse.Namespace) -> int:
     if not args.data.is_dir():
         raise InputError(f"{args.data} is no folder: give the folder that holds dataset.csv or images/ and masks/.")
     with bar("check") as move:
-        report = look(args.data, progress=move)
+        report = look(args.data, progress=move, grouping=args.grouping, split=args.split, fold=args.fold)
     if args.json:
         print(json.dumps(asdict(report), indent=2))
     else:
@@ -45,3 +45,11 @@ def _print(report) -> None:
         print(f"{SIGNS[finding.severity]} {finding.severity}  {finding.code}: {finding.explanation}")
         for line in filter(None, (files, finding.remedy)):
             print(f"    {line}")
+    if report.nearest:
+        distances = sorted(near.distance for near in report.nearest)
+        closest = min(report.nearest, key=lambda near: near.distance)
+        text = f"median {distances[len(distances) // 2]:.2f}, least {closest.distance:.2f}"
+        print(
+            f"Distance of the val pictures to the nearest train picture (0 = one scene, 1 = nothing in common): {text}"
+        )
+        print(f"    {closest.image} and {closest.train}")

@@ -65,6 +65,9 @@ def _add_check(commands: Any) -> None:
     parser.add_argument("data", metavar="DATA", type=Path)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--strict", action="store_true", help="exit 2 if there are errors")
+    parser.add_argument("--grouping", choices=("name", "file"), help="what belongs together, without a dataset.csv")
+    parser.add_argument("--split", choices=("group", "blocks"), help="how to split, without a dataset.csv")
+    parser.add_argument("--fold", type=int, metavar="N", help="the fold that is val, with a dataset.csv")
     parser.set_defaults(command=data.check)
 
 

@@ -8,26 +8,28 @@ from pathlib import Path
 import numpy as np
 
 from seglib.data.dataset import Dataset, list_pictures, open_dataset
+from seglib.data.duplicates import Neighbour, Scenes, duplicates
 from seglib.data.facts import Facts, Look, look_at
-from seglib.data.findings import Finding, findings
+from seglib.data.findings import findings
+from seglib.data.likeness import Lineup
 from seglib.data.masks import MaskValues
-from seglib.data.readers import read_image, read_mask
+from seglib.data.readers import NotFinite, read_image, read_mask, to_gray
 from seglib.data.records import CSV_NAME, Inside, Record, check_unique, read_csv
-from seglib.data.report import Report
+from seglib.data.report import SEVERITIES, Finding, Report
 from seglib.data.splits import ChoiceNeeded, natural_key
 from seglib.exceptions import InputError
 
 __all__ = ["Finding", "Report", "check"]
-
-_SEVERITIES = ("error", "warning", "note")
 
 
 def check(
     dataset: Dataset | Path | str,
     progress: Callable[[int, int], None] | None = None,
     seen: Callable[[Look], None] | None = None,
+    **choices: str | int | None,
 ) -> Report:
-    """Look at every picture and mask of a data set, opened or given by its folder.
+    """Look at every picture and mask of a data set, opened or given by its folder (with the choices grouping, split and
+    fold of `open_dataset`).
 
     `progress(done, total)` is called after every picture, `seen(look)` with every one that could be read, so that
     statistics need no second pass. Never raises InputError: what keeps a data set from being
@@ -37,24 +39,39 @@ def check(
     if isinstance(dataset, Dataset):
         folder, records, independent = dataset.path, list(dataset.records), dataset.independent
     else:
-        folder, records, independent = Path(dataset), *_opened(Path(dataset), found)
+        folder, records, independent = Path(dataset), *_opened(Path(dataset), found, choices)
     facts: list[Facts] = []
+    lineup = Lineup()
     for index, record in enumerate(records):
-        fact = _look(folder, index, record, found, seen)
-        if fact is not None:
-            facts.append(fact)
+        look = _look(folder, index, record, found)
+        if look is not None:
+            facts.append(look.facts)
+            lineup.add(look.gray, None if look.labels is None else look.labels > 0, look.valid)
+            if seen:
+                seen(look)
         if progress:
             progress(index + 1, len(records))
     found += findings(records, facts, independent)
-    found.sort(key=lambda finding: _SEVERITIES.index(finding.severity))
+    alike, nearest = _compared(folder, records, facts, lineup)
+    found += alike
+    found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     n_pairs = sum(record.mask is not None for record in records)
-    return Report(len(records), n_pairs, len(records) - n_pairs, tuple(found))
+    return Report(len(records), n_pairs, len(records) - n_pairs, tuple(found), tuple(nearest))
 
 
-def _opened(folder: Path, found: list[Finding]) -> tuple[list[Record], bool]:
+def _compared(
+    folder: Path, records: list[Record], facts: list[Facts], lineup: Lineup
+) -> tuple[list[Finding], list[Neighbour]]:
+    def gray(position: int) -> np.ndarray:
+        return to_gray(read_image(folder / records[facts[position].index].image))
+
+    return duplicates(Scenes(records, facts, lineup.compared(), gray))
+
+
+def _opened(folder: Path, found: list[Finding], choices: dict[str, str | int | None]) -> tuple[list[Record], bool]:
     """The records of a folder; if it does not open, why, and those records that can be looked at all the same."""
     try:
-        dataset = open_dataset(folder)
+        dataset = open_dataset(folder, **choices)
         return list(dataset.records), dataset.independent
     except ChoiceNeeded:
         return _by_name(folder), True
@@ -111,16 +128,14 @@ def _report(found: list[Finding], code: str, files: Sequence[str], action: Calla
     return True
 
 
-def _look(
-    folder: Path,
-    index: int,
-    record: Record,
-    found: list[Finding],
-    seen: Callable[[Look], None] | None,
-) -> Facts | None:
-    """Facts of one picture; what cannot be read becomes a finding."""
+def _look(folder: Path, index: int, record: Record, found: list[Finding]) -> Look | None:
+    """One picture with its facts; what cannot be read becomes a finding."""
     try:
         image = read_image(folder / record.image)
+    except NotFinite as error:
+        remedy = "Find where they come from (a division by 0, a failed export) and export the file again."
+        found.append(Finding("not_finite", "error", (record.image,), str(error), remedy))
+        return None
     except InputError as error:
         found.append(
             Finding("unreadable_image", "error", (record.image,), str(error), "Copy or export the file again.")
@@ -128,10 +143,7 @@ def _look(
         return None
     labels, understood = _mask(folder, record, image.shape[:2], found) if record.mask else (None, "")
     valid = _valid(folder, record, image.shape[:2], found)
-    look = look_at(index, image, labels, understood, valid)
-    if seen:
-        seen(look)
-    return look.facts
+    return look_at(index, image, labels, understood, valid)
 
 
 def _mask(folder: Path, record: Record, shape: tuple[int, ...], found: list[Finding]) -> tuple[np.ndarray | None, str]:

@@ -4,25 +4,40 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pandas as pd
+from skimage.measure import label as connected
 
 from seglib.data.cells import cells, touching
 from seglib.data.readers import to_gray
 
-PINHOLE_PX = 4
+HOLE_SHARE = 0.5  # of the cell around it; a larger patch is what a ring encloses
+CONVEX = 0.96  # solidity, holes filled, from which an object of a binary mask is taken for one cell
+APART_PX = 3  # pieces of one label nearer to each other are one cell drawn with a gap
 OUTLINE_POINTS = 1500
-CONVEX = 0.96  # solidity from which an object is taken for one cell
 SHIFT_PX = 24  # a mask farther off than this is not recognised as shifted
+
+
+class Place(NamedTuple):
+    """Where a mask fits its image best: moved by (row, col) px; see `place`."""
+
+    row: int
+    col: int
+    gain: float
+    fit: float
+    best_fit: float
 
 
 @dataclass(frozen=True)
 class MaskFacts:
-    """understood: what the mask was taken for. areas_px, solidity, cut: one entry a cell. shift: as from `shift`.
+    """understood: what the mask was taken for. areas_px, solidity, cut: one entry a cell.
 
-    n_touching: cells with a pixel beside another cell's. Cells where `valid` is False do not count.
+    inverted: marks what surrounds round patches, up to the border. n_holes: background inside one cell. n_apart: labels
+    in pieces more than APART_PX apart. n_touching: cells with a pixel beside another cell's. place: as from `place`.
+    Cells where `valid` is False do not count.
     """
 
     understood: str
@@ -31,9 +46,11 @@ class MaskFacts:
     areas_px: np.ndarray
     solidity: np.ndarray
     cut: np.ndarray
-    n_pinholes: int
+    inverted: bool
+    n_holes: int
+    n_apart: int
     n_touching: int
-    shift: tuple[int, int, float]
+    place: Place | None
 
 
 @dataclass(frozen=True)
@@ -104,48 +121,83 @@ def _mask_facts(
     labels: np.ndarray, table: pd.DataFrame, understood: str, gray: np.ndarray, valid: np.ndarray
 ) -> MaskFacts:
     mask = labels > 0
-    label, solidity = table["label"].to_numpy(), table["solidity"].to_numpy()
+    binary = understood.startswith("binary")
     return MaskFacts(
         understood=understood,
         digest=hashlib.sha256(str(labels.shape).encode() + mask.tobytes()).hexdigest(),
         foreground=float(mask.sum() / valid.sum()) if valid.any() else np.nan,
         areas_px=table["area_px"].to_numpy(np.int32),
-        solidity=solidity.astype(np.float32),
+        solidity=table["solidity"].to_numpy(np.float32),
         cut=table["touches_border"].to_numpy(),
-        n_pinholes=_pinholes(labels, valid, label, solidity, understood.startswith("binary")),
-        n_touching=len(touching(labels)),
-        shift=shift(gray, labels),
+        inverted=binary and _inverted(mask),
+        n_holes=_holes(labels, table, valid, binary),
+        n_apart=0 if binary else _apart(labels),
+        n_touching=0 if binary else len(touching(labels)),
+        place=place(gray, mask),
     )
 
 
-def _pinholes(labels: np.ndarray, valid: np.ndarray, label: np.ndarray, solidity: np.ndarray, binary: bool) -> int:
-    """Background patches of at most 4 px with one and the same cell all around them.
+def _inverted(mask: np.ndarray) -> bool:
+    """Most of the picture and nearly all of its border is marked, and what is not are convex patches."""
+    border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    if mask.mean() < 0.5 or border.mean() < 0.9 or mask.all():
+        return False
+    _, patches = cv2.connectedComponents((~mask).astype(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    table = cells(patches)
+    table = table[table["area_px"] >= 8]
+    return bool(len(table) and table["solidity"].median() >= 0.85)
 
-    In a binary mask only inside very convex objects: elsewhere they are gaps in a clump of touching cells.
+
+def _holes(labels: np.ndarray, table: pd.DataFrame, valid: np.ndarray, binary: bool) -> int:
+    """Background patches with one and the same cell all around them, at most half as large as it.
+
+    In a binary mask only inside objects that are convex once filled: elsewhere they are gaps in a clump of cells.
     """
     n, patches, stats, _ = cv2.connectedComponentsWithStats(((labels == 0) & valid).astype(np.uint8), connectivity=4)
-    trusted = set(label[solidity >= CONVEX] if binary else label)
+    area = dict(zip(table["label"], table["area_px"]))
+    hull = dict(zip(table["label"], table["area_px"] / table["solidity"]))
+    most = HOLE_SHARE * max(area.values(), default=0)
     count = 0
-    for patch in np.flatnonzero(stats[1:n, cv2.CC_STAT_AREA] <= PINHOLE_PX) + 1:
-        left, top, width, height = stats[patch, :4]
-        inside = left > 0 and top > 0 and left + width < labels.shape[1] and top + height < labels.shape[0]
-        window = slice(max(0, top - 1), top + height + 1), slice(max(0, left - 1), left + width + 1)
-        around = np.unique(labels[window][patches[window] != patch])
+    for patch in np.flatnonzero(stats[1:n, cv2.CC_STAT_AREA] <= most) + 1:
+        left, top, width, height, size = stats[patch]
+        if not (left > 0 and top > 0 and left + width < labels.shape[1] and top + height < labels.shape[0]):
+            continue
+        window = slice(top - 1, top + height + 1), slice(left - 1, left + width + 1)
+        inside = (patches[window] == patch).astype(np.uint8)
+        around = np.unique(labels[window][cv2.dilate(inside, np.ones((3, 3), np.uint8)) > inside])
         around = around[around > 0]
-        count += bool(inside and len(around) == 1 and int(around[0]) in trusted)
+        if len(around) == 1 and size <= HOLE_SHARE * area[around[0]]:
+            count += not binary or (area[around[0]] + size) / hull[around[0]] >= CONVEX
     return count
 
 
-def shift(gray: np.ndarray, labels: np.ndarray) -> tuple[int, int, float]:
-    """(rows, cols, gain): how far the mask must move for its outline to lie on the image's strongest edges.
+def _apart(labels: np.ndarray) -> int:
+    """Labels whose pixels lie in pieces more than APART_PX from the largest one."""
+    pieces, n = connected(labels, connectivity=2, return_num=True)
+    if n == len(np.unique(labels[labels > 0])):
+        return 0
+    _, first = np.unique(pieces, return_index=True)
+    label_of, sizes = labels.ravel()[first], np.bincount(pieces.ravel())
+    count = 0
+    for label in np.flatnonzero(np.bincount(label_of[1:]) > 1):
+        own = np.flatnonzero(label_of == label)
+        largest = own[sizes[own].argmax()]
+        others = np.isin(pieces, own) & (pieces != largest)
+        away = cv2.distanceTransform((pieces != largest).astype(np.uint8), cv2.DIST_L2, 3)
+        count += bool(away[others].max() > APART_PX + 1)
+    return count
 
-    The mean gradient under (up to 1,500 pixels of) the outline, for every move within ±24 px. gain = the best mean ÷
-    the mean where the mask lies; (0, 0, 1) where the mask has no outline.
+
+def place(gray: np.ndarray, mask: np.ndarray) -> Place | None:
+    """How far the mask must move for its outline to lie on the image's strongest edges; None without an outline.
+
+    The mean gradient under (up to 1,500 pixels of) the outline, for every move within ±24 px. fit = the mean where the
+    mask lies (1 px is forgiven) ÷ the mean over all moves; best_fit = that of the best move; gain = best_fit ÷ fit.
     """
-    outline = cv2.morphologyEx((labels > 0).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    outline = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     rows, cols = np.nonzero(outline)
     if rows.size == 0:
-        return 0, 0, 1.0
+        return None
     chosen = np.linspace(0, rows.size - 1, min(rows.size, OUTLINE_POINTS)).astype(int)
     smooth = cv2.GaussianBlur(gray, (0, 0), 1.5)
     edges = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
@@ -158,7 +210,10 @@ def shift(gray: np.ndarray, labels: np.ndarray) -> tuple[int, int, float]:
         return float(flat[start + move[0] * width + move[1]].mean())
 
     coarse = range(-SHIFT_PX, SHIFT_PX + 1, 3)  # the smoothed edges are wider than 3 px
-    near = max(((r, c) for r in coarse for c in coarse), key=score)
+    scores = {(r, c): score((r, c)) for r in coarse for c in coarse}
+    near = max(scores, key=scores.__getitem__)
     fine = [[v for v in range(x - 2, x + 3) if abs(v) <= SHIFT_PX] for x in near]
     best = max(((r, c) for r in fine[0] for c in fine[1]), key=score)
-    return best[0], best[1], score(best) / max(score((0, 0)), 1e-12)
+    mean = max(float(np.mean(list(scores.values()))), 1e-12)
+    here = max(score((r, c)) for r in (-1, 0, 1) for c in (-1, 0, 1))
+    return Place(*best, score(best) / max(here, 1e-12), here / mean, score(best) / mean)

@@ -28,6 +28,10 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _TIFF_ORIENTATION, _EXIF_ORIENTATION = 274, 274
 
 
+class NotFinite(InputError):
+    """An image that can be read but holds values that are NaN or infinite."""
+
+
 class Raster(NamedTuple):
     """Decoded pixels (H, W[, C]) in any dtype, and the palette (n, 3) uint8 if the pixels are its indices."""
 
@@ -293,7 +297,7 @@ def _finite32(pixels: np.ndarray, path: Path | str) -> np.ndarray:
         pixels = pixels.astype(np.float32, copy=False)
     bad = int(np.count_nonzero(~np.isfinite(pixels)))
     if bad:
-        raise InputError(f"{path}: {bad:,} values are NaN or infinite; replace them before using the image.")
+        raise NotFinite(f"{path}: {bad:,} values are NaN or infinite; replace them before using the image.")
     return pixels
 
 

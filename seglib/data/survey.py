@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seglib.data.checks import check
 from seglib.data.dataset import Dataset
 from seglib.data.facts import Look
 from seglib.data.findings import Finding
 from seglib.data.grey import SPLITS, GreyTally, grey_edges, sampled, statistics
+from seglib.data.report import Report
 from seglib.data.splits import frame_of
 from seglib.data.summary import differences, summary
 from seglib.data.survey_files import CellsWriter, ImageRows, Survey, load, load_report, save, save_report
@@ -41,9 +43,21 @@ def survey(dataset: Dataset, folder: Path | str, progress: Callable[[int, int], 
         tally = _Tally(dataset, cells)
         report = check(dataset, progress, tally.add)
     edges, grey, unit = tally.grey.histograms()
-    found = Survey(report, tally.images.table(), grey, edges, unit, tally.grey.n_grey, folder)
+    images = _with_nearest(tally.images.table(), report)
+    found = Survey(report, images, grey, edges, unit, tally.grey.n_grey, folder)
     save(found)
     return found
+
+
+def _with_nearest(images: pd.DataFrame, report: Report) -> pd.DataFrame:
+    """The columns nearest_train and nearest_distance of the val pictures."""
+    numbers = dict(zip(images["image"], images["index"]))
+    train = {near.image: numbers[near.train] for near in report.nearest}
+    distance = {near.image: near.distance for near in report.nearest}
+    names = images["image"]
+    images["nearest_train"] = names.map(train).fillna(-1).astype(images["nearest_train"].dtype)
+    images["nearest_distance"] = names.map(distance).astype(float)
+    return images
 
 
 class _Tally:

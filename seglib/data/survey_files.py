@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seglib.data.duplicates import Neighbour
 from seglib.data.findings import Finding
 from seglib.data.report import Report
 from seglib.exceptions import InputError
@@ -171,5 +172,11 @@ def save_report(report: Report, folder: Path) -> None:
 
 def load_report(folder: Path) -> Report:
     values = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
-    found = [Finding(**{**finding, "files": tuple(finding["files"])}) for finding in values.pop("findings")]
-    return Report(findings=tuple(found), **values)
+    found = [_finding(finding) for finding in values.pop("findings")]
+    nearest = [Neighbour(**neighbour) for neighbour in values.pop("nearest", [])]
+    return Report(findings=tuple(found), nearest=tuple(nearest), **values)
+
+
+def _finding(values: dict[str, Any]) -> Finding:
+    pairs = tuple(tuple(pair) for pair in values.get("pairs", ()))
+    return Finding(**{**values, "files": tuple(values["files"]), "pairs": pairs})
