@@ -6,7 +6,7 @@ the recipe as code. Each is one call; `recipe_bar.in_hand()` is the recipe as th
 
 import streamlit as st
 
-from ui import cost, preview_panel, recipe_bar, recipe_code, state, weakness
+from ui import cost, preview_panel, realism, recipe_bar, recipe_code, state, weakness
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     recipe_bar.draw()
     index = preview_panel.draw(data)
     cost.draw(data, index)
-    # the realism meter goes here: it reads recipe_bar.in_hand() and index
+    realism.draw(data)
     weakness.draw()
     recipe_code.draw(data, index)
 

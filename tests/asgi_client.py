@@ -29,7 +29,7 @@ class Client:
         query = "&".join(part for part in (query, urlencode(params or {})) if part)
         scope = {
             "type": "http",
-            "asgi": {"version": "3.0"},
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": "1.1",
             "method": "GET",
             "scheme": "http",

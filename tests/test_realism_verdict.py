@@ -63,7 +63,12 @@ def judged(sources: Material, recipe: Recipe, draws: int = 32, seed: int = 0) ->
 def test_the_recipe_that_does_nothing_is_all_green(demo):
     found = judged(realism.material(open_dataset(demo)), load_recipe("none"))
     assert {g.status for g in found.values()} == {"good"}
-    assert [found[key].value for key in ("folding", "area", "eccentricity", "solidity")] == ["0"] + ["0.00"] * 3
+    assert [found[key].value for key in ("folding", "area", "eccentricity", "solidity")] == [
+        "0",
+        "±0 %",
+        "±0.00",
+        "±0.00",
+    ]
     assert not any(g.changes or g.worst for g in found.values())
 
 
@@ -194,7 +199,7 @@ def test_nothing_yet_is_not_green(cells):
 
 def test_limits_rise_and_give_their_reason():
     for key, limit in LIMITS.items():
-        assert limit.green < limit.amber and len(limit.reason) > 40, key
+        assert limit.green < limit.amber and len(limit.reason) > 40 and limit.unit in limit.told(), key
     assert [status(v, "invented") for v in (0.1, 0.2, 0.31, np.nan)] == ["good", "watch", "bad", "unknown"]
     assert worse("unknown", "good") == "good" and worse("bad", "watch") == "bad" and worse("unknown") == "unknown"
     assert status(9.9, "hairline") == "watch"

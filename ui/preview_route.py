@@ -85,7 +85,7 @@ def asked(request: Request, number: int) -> tuple[preview.Question, str, int]:
     epoch = whole(request, "epoch", 0, 0, 10**9)
     samples = [(seed, epoch + i) for i in range(n)] + _also(query.get("also", ""))
     question = preview.Question(
-        recipe=_built(Recipe, "recipe", query.get("recipe", "{}")),
+        recipe=recipe_asked(request),
         samples=samples,
         place=whole(request, "place", number, 0, 10**9),
         fixed=_built(Fixed, "draw", query["draw"]) if "draw" in query else None,
@@ -99,6 +99,11 @@ def asked(request: Request, number: int) -> tuple[preview.Question, str, int]:
     if normalisation not in NORMALISATION_NAMES:
         raise InputError(f"normalisation is {normalisation[:40]!r}; allowed: {', '.join(NORMALISATION_NAMES)}.")
     return question, normalisation, _most(request)
+
+
+def recipe_asked(request: Request) -> Recipe:
+    """The recipe in the query. Raises InputError."""
+    return _built(Recipe, "recipe", request.query_params.get("recipe", "{}"))
 
 
 def _most(request: Request) -> int:

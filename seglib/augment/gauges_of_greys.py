@@ -34,7 +34,7 @@ def grey_range(at_hand: AtHand) -> Gauge:
         value=percent(beyond),
         unit="of pixels beyond it",
         sentence=good if judged == "good" else said(f"{percent(beyond)} of the pixels leave the grey range", remedy),
-        reason=LIMITS["range"].reason,
+        reason=LIMITS["range"].told(),
         details=(
             ("Darker or lighter than every pixel of the picture before, mean of draws", percent(beyond)),
             ("Beyond the limits of the file's type: a camera would cut it off", percent(clipped)),
@@ -74,7 +74,7 @@ def contrast(at_hand: AtHand) -> Gauge:
         value=f"{left:.2f}" if math.isfinite(left) else "–",
         unit="× in 1 of 20 draws",
         sentence=sentence,
-        reason=f"{LIMITS['faint'].reason} {LIMITS['harsh'].reason}",
+        reason=f"{LIMITS['faint'].told()} {LIMITS['harsh'].told()}",
         details=(
             ("Step at the outlines ÷ before, median of draws", f"{middle[0]:.2f}"),
             ("Step ÷ noise beside it ÷ before, median of draws", f"{middle[1]:.2f}"),

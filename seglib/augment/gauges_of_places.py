@@ -33,7 +33,7 @@ def folding(at_hand: AtHand) -> Gauge:
         value=str(n_folded),
         unit=f"of {len(readings)} draws fold",
         sentence=sentence,
-        reason=LIMITS["folding"].reason,
+        reason=LIMITS["folding"].told(),
         details=(
             ("Folded pixels, of all pixels of all draws", percent(share)),
             ("Least determinant of the map from the augmented picture to the source", f"{least:.2f}"),
@@ -61,7 +61,7 @@ def displacement(at_hand: AtHand) -> Gauge:
         value=f"{most:.1f}",
         unit=f"px · {cells}",
         sentence=sentence if most else "Nothing is bent.",
-        reason=LIMITS["displacement"].reason,
+        reason=LIMITS["displacement"].told(),
         details=(
             ("Largest displacement by bending, of all draws", f"{most:.1f} px"),
             ("Median cell diameter of the data set", f"{diameter:.1f} px" if math.isfinite(diameter) else "no cells"),
@@ -107,7 +107,7 @@ def objects(at_hand: AtHand) -> Gauge:
         value=percent(wrong + narrow),
         unit="of the cells",
         sentence=sentence,
-        reason=f"{LIMITS['topology'].reason} {LIMITS['hairline'].reason}",
+        reason=f"{LIMITS['topology'].told()} {LIMITS['hairline'].told()}",
         details=(
             ("Merged across a gap of two pixels or more", _of(merged, n_cells)),
             ("Merged because a gap of one pixel closed", _of(closed, n_cells)),
@@ -165,7 +165,7 @@ def mirrored(at_hand: AtHand) -> Gauge:
         value=percent(share),
         unit="of cell pixels",
         sentence=sentence,
-        reason=LIMITS["invented"].reason,
+        reason=LIMITS["invented"].told(),
         details=(
             ("Cell pixels that lie outside the picture, mirrored", f"{invented:,} of {foreground:,}"),
             ("Trained on", "none of them: they are marked as not valid"),

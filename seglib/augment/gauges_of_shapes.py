@@ -13,13 +13,13 @@ from seglib.augment.limits import LIMITS, SMALLEST_CHANGE
 from seglib.augment.remedies import Remedy
 
 SHAPES = (
-    ("area_px", "area", "Cell area", "smaller or larger"),
-    ("eccentricity", "eccentricity", "Eccentricity", "longer or rounder"),
-    ("solidity", "solidity", "Solidity", "more dented"),
+    ("area_px", "area", "Cell area", ("smaller or larger",) * 2),
+    ("eccentricity", "eccentricity", "Eccentricity", ("longer", "rounder")),
+    ("solidity", "solidity", "Solidity", ("smoother", "more dented")),
 )
 
 
-def shape_gauge(at_hand: AtHand, measure: str, key: str, title: str, words: str) -> Gauge:
+def shape_gauge(at_hand: AtHand, measure: str, key: str, title: str, words: tuple[str, str]) -> Gauge:
     compared = compare(at_hand.sources, at_hand.readings, measure)
     found = _shape_status(compared, key)
     remedy = at_hand.remedy(found, lambda: _shape_remedy(at_hand, compared, key))
@@ -33,20 +33,27 @@ def shape_gauge(at_hand: AtHand, measure: str, key: str, title: str, words: str)
     elif found == "good":
         sentence = "Cells look like the data set's own."
     else:
-        sentence = said(f"Cells are {words} than those of the data set", remedy, "bend and scale less")
+        word = words[0] if np.median(compared.after) > np.median(compared.before) else words[1]
+        sentence = said(f"Cells are {word} than those of the data set", remedy, "bend and scale less")
     return Gauge(
         key=key,
         title=title,
         status=found,
-        value=f"{distance:.2f}" if math.isfinite(distance) else "–",
-        unit=f"D · cells ±{_figure(change, key)}",
+        value=f"±{_figure(change, key)}" if math.isfinite(change) else "–",
+        unit=f"a cell · KS distance {distance:.2f}" if math.isfinite(distance) else "",
         sentence=sentence,
-        reason=LIMITS[key].reason,
+        reason=LIMITS[key].told() + _TOO_SMALL[key],
         details=_shape_details(compared, key),
         changes=remedy.changes,
         sketch=sketch(compared),
         worst=() if found == "unknown" else _worst_shapes(at_hand, compared),
     )
+
+
+_TOO_SMALL = {
+    key: f" Green whatever D is while cells change by less than {percent(least) if key == 'area' else least} as a rule."
+    for key, least in SMALLEST_CHANGE.items()
+}
 
 
 def _figure(change: float, key: str) -> str:
@@ -81,7 +88,7 @@ def _shape_remedy(at_hand: AtHand, compared: Comparison, key: str) -> Remedy:
 def _shape_details(compared: Comparison, key: str) -> tuple[tuple[str, str], ...]:
     if not len(compared.before) or not len(compared.after):
         return ()
-    lines = [("D of all changes together", f"{compared.distance:.2f}")]
+    lines = [("KS distance D of all changes together", f"{compared.distance:.2f}")]
     if key == "area":
         lines += [
             ("D of larger and smaller cells alone (Scale)", f"{compared.of_size_alone:.2f}"),

@@ -318,6 +318,27 @@ function newSeed(p, seed, tell) {
 
 function showAll(p) { showPanel(p.panels.random); showPanel(p.panels.fixed); }
 
+// ---- the rest of the page: hears of the recipe at once, and asks for a draw to be shown or for settings to be changed
+
+function told(setState, name, value) {
+  setState(name, value);
+  document.dispatchEvent(new CustomEvent(`seglib-${name}`, { detail: value }));
+}
+
+function asked(p, { epoch, changes }) {
+  if (fixed(p)) setMode(p, "random");
+  if (changes) {
+    remember(p);
+    for (const [path, value] of Object.entries(changes)) write(p.recipe, path, value);
+    showAll(p); ask(p);
+    p.state("recipe", structuredClone(p.recipe));
+  } else {
+    p.kept.epoch = epoch;
+    if (single(p)) restart(p); else large(p);
+    p.root.scrollIntoView({ behavior: "smooth", block: "start" });
+  }
+}
+
 // ---- keys: anywhere on the page but where somebody types
 
 function pressed(p, event) {
@@ -362,13 +383,14 @@ function setUp(root, data) {
   one(p, ".keyboard").onclick = (event) => { const keys = one(p, ".keys"); keys.hidden = !keys.hidden; event.target.setAttribute("aria-expanded", String(!keys.hidden)); };
   for (const [selector, factor] of [[".zoom-in", 1.5], [".zoom-out", 1 / 1.5], [".zoom-fit", 0]]) one(p, selector).onclick = () => { zoomAt(p.camera, factor); aimAll(p); };
   p.onkeydown = (event) => pressed(p, event); p.onkeyup = (event) => { if (event.key.toLowerCase() === "o") blink(p, false); };
-  document.addEventListener("keydown", p.onkeydown); document.addEventListener("keyup", p.onkeyup);
+  p.onask = (event) => asked(p, event.detail);
+  document.addEventListener("keydown", p.onkeydown); document.addEventListener("keyup", p.onkeyup); document.addEventListener("seglib-ask", p.onask);
   return p;
 }
 
 function tearDown(p) {
   p.gone = true; p.abort?.abort();
-  document.removeEventListener("keydown", p.onkeydown); document.removeEventListener("keyup", p.onkeyup);
+  document.removeEventListener("keydown", p.onkeydown); document.removeEventListener("keyup", p.onkeyup); document.removeEventListener("seglib-ask", p.onask);
   PREVIEWS.delete(p.root);
 }
 
@@ -377,7 +399,7 @@ export default function ({ data, parentElement, setStateValue }) {
   let p = PREVIEWS.get(root);
   if (!p) { p = setUp(root, data); PREVIEWS.set(root, p); }
   const elsewhere = p.data.url !== data.url || !p.recipe, loaded = p.version !== data.version, specs = JSON.stringify([data.specs, data.fixed_specs]);
-  Object.assign(p, { data, state: setStateValue });
+  Object.assign(p, { data, state: (name, value) => told(setStateValue, name, value) });
   if (p.specs !== specs) {
     p.specs = specs;
     p.panels.random.specs = data.specs; p.panels.fixed.specs = data.fixed_specs;
