@@ -51,7 +51,7 @@ _OUTLINE = (115, 158, 0)  # green #009E73 as BGR
 def draw(data: Dataset) -> None:
     """The panel. It follows the sliders of the preview by itself, in the browser, and after every run of the page."""
     name = state.dataset_name()
-    st.subheader("How realistic are these draws?")
+    st.header("How realistic are these draws?", anchor=False)
     realism_meter(
         url(name, data),
         recipe_bar.in_hand(),

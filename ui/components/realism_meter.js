@@ -21,7 +21,7 @@ const query = (m, extra = {}) => new URLSearchParams({ recipe: JSON.stringify(m.
 
 async function measure(m, signal) {
   one(m, ".tiles").classList.add("stale");
-  delete m.root.dataset.complete;
+  for (const name of ["first", "complete", "advised"]) delete m.root.dataset[name];
   progress(m, 0);
   m.started = performance.now(); m.first = null;
   try {
