@@ -9,7 +9,7 @@ import streamlit as st
 from seglib.data.dataset import ChoiceNeeded, open_dataset
 from seglib.data.substitute import csv_of
 from seglib.exceptions import InputError
-from ui import registry, state
+from ui import importing, registry, state
 
 _OPEN, _PATH, _LOST = "folders_open", "folders_path", "folders_lost"
 _SPLITS = {
@@ -44,14 +44,56 @@ def _dialog() -> None:
     lost = st.session_state.get(_LOST)
     if lost is not None:
         st.info(f"Where does `{lost[0]}` lie now? Its runs will find their images there.", icon=":material/search:")
-    st.caption("A folder with `images/` and `masks/` of equal names, or with a `dataset.csv`.")
+    st.caption(
+        "A folder with `images/` and `masks/` of equal names, or with a `dataset.csv`, is opened as it lies. "
+        "HDF5 files, TIFF stacks, Zarr stores, nnU-Net and Cell Tracking Challenge folders and zips are imported "
+        "into a new folder."
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input("Folder on this machine", key=_PATH, placeholder=str(Path.home()))
+        st.text_input("Folder or file on this machine", key=_PATH, placeholder=str(Path.home()))
         st.button("Try the demo", icon=":material/science:", key="try_demo", on_click=_try_demo)
     folder = Path(st.session_state[_PATH] or Path.home()).expanduser()
-    _browser(folder)
+    above = st.container()
+    foreign = importing.is_foreign(folder)
+    dropped = _dropped() if lost is None and not foreign else None
+    if dropped is not None:
+        _import(*dropped)
+        return
+    with above:
+        _browser(folder) if not folder.is_file() else _back(folder)
+    if foreign:
+        _import(folder.resolve(), folder.name)
+        return
     choice = _split_choice(folder)
     _opener(folder, choice)
+
+
+def _back(file: Path) -> None:
+    """From a file to the folders: room for what is in it."""
+    label = f"Back to {file.parent.name or file.parent}"
+    st.button(label, icon=":material/arrow_back:", key="folder_back", on_click=_walk, args=(file.parent,))
+
+
+def _dropped() -> tuple[Path, str] | None:
+    try:
+        return importing.dropped()
+    except (InputError, OSError) as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
+def _import(path: Path, name: str) -> None:
+    """What the source is and its import; when the folder is there, it comes into view."""
+    entry = importing.panel(path, name)
+    if entry is not None:
+        lost, in_view = st.session_state.get(_LOST), st.session_state.get(state.RUN)
+        if lost is None:
+            state.choose_dataset(entry.name)
+        else:
+            state.choose_dataset(registry.found_again(lost[0], entry.path).name)
+            state.choose_run(lost[1] or in_view)
+        _close()
+        st.rerun()
 
 
 def _browser(folder: Path) -> None:
@@ -75,7 +117,11 @@ def _browser(folder: Path) -> None:
         for sub in inside:
             icon = ":material/database:" if looks_like_data(sub) else ":material/folder:"
             st.button(sub.name, icon=icon, key=f"folder_{sub.name}", type="tertiary", on_click=_walk, args=(sub,))
-        if not inside:
+        files = importing.importable_files(folder)
+        for file in files:
+            icon = ":material/folder_zip:" if file.suffix.lower() == ".zip" else ":material/stacks:"
+            st.button(file.name, icon=icon, key=f"file_{file.name}", type="tertiary", on_click=_walk, args=(file,))
+        if not inside and not files:
             st.caption("No folders in here.")
 
 

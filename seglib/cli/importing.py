@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> None:
     if args.folder is not None:
         writer.check_free(args.folder)
     scratch = writer.nearest_folder(args.folder) if args.folder is not None else None
-    with open_source(args.source, choices, scratch) as source:
+    with bar("unpack") as unpacked, open_source(args.source, choices, scratch, unpacked) as source:
         if args.folder is None:
             imported = writer.plan(source)
         else:

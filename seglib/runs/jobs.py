@@ -28,6 +28,8 @@ KINDS: dict[str, str] = {
     "errors": "seglib.runs.tasks:errors",
     "demo": "seglib.runs.tasks:demo",
     "survey": "seglib.runs.tasks:survey",
+    "recognise": "seglib.runs.imports:recognise",
+    "import": "seglib.runs.imports:import_source",
     "weakness": "seglib.experiments.weakness_job:weakness",
 }
 _RECORD = "job.json"
@@ -123,7 +125,7 @@ def find(kind: str, inputs: dict[str, Any], root: str | Path | None = None) -> J
 
 def _is_there(job: Job, kind: str, inputs: dict[str, Any]) -> bool:
     """Whether the result of a job that was done has not been removed since."""
-    return job.result.is_dir() and (kind != "demo" or (Path(inputs["folder"]) / "dataset.csv").exists())
+    return job.result.is_dir() and (kind not in ("demo", "import") or (Path(inputs["folder"]) / "dataset.csv").exists())
 
 
 def _prepare(job: Job, kind: str, inputs: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import shutil
 import stat
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from seglib.exceptions import InputError
@@ -30,7 +31,7 @@ def matches(path: Path) -> bool:
         return file.read(4) in (b"PK\3\4", _END) or path.suffix.lower() == ".zip"
 
 
-def unpack(path: Path, folder: Path) -> list[str]:
+def unpack(path: Path, folder: Path, progress: Callable[[int, int], None] | None = None) -> list[str]:
     """Unpack `path` into `folder`; gives a line on what was left out.
 
     Raises InputError before anything is written: a name that leads out of the folder, a link, a bomb, a password, two
@@ -42,8 +43,12 @@ def unpack(path: Path, folder: Path) -> list[str]:
             wanted = [entry for entry in archive.infolist() if _wanted(entry)]
             _check(path, wanted, len(archive.infolist()))
             _check_space(path, wanted, folder)
+            total, done = sum(entry.file_size for entry in wanted), 0
             for entry in wanted:
                 _unpack_one(archive, entry, folder)
+                done += entry.file_size
+                if progress:
+                    progress(done, total)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
         if isinstance(error, InputError):
             raise

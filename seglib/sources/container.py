@@ -26,9 +26,10 @@ def source_of(
     """
     if choices.mask_key == "none":
         choices = replace(choices, mask_key="")
+    options = keys.options(arrays)
     keyed, decided, questions = keys.choose(arrays, choices, path.name, blocked)
     if keyed is None:
-        return Source(kind, path, choices, unread, tuple(arrays), tuple(decided), tuple(questions))
+        return Source(kind, path, choices, unread, tuple(arrays), tuple(decided), tuple(questions), (), options)
     choices = replace(choices, image_key=keyed.image_key, mask_key=keyed.mask_key)
     found: list[tuple[str, Arrangement]] = []
     for image_key, mask_key in keyed.pairs:
@@ -36,8 +37,9 @@ def source_of(
         mask = open_stack(mask_key, True) if mask_key is not None else None
         arranged, used, more, questions = stack.arrange(image, mask, choices)
         if arranged is None:
-            return Source(kind, path, used, unread, tuple(arrays), tuple(decided + more), tuple(questions))
+            return Source(kind, path, used, unread, tuple(arrays), tuple(decided + more), tuple(questions), (), options)
         found.append((image_key, arranged))
+    options |= stack.alternatives(found[0][1])
     if len(found) == 1:
         choices, decided = used, decided + more
         name = stack.named(path)
@@ -49,7 +51,8 @@ def source_of(
         for key, arranged in found:
             yield from stack.pictures(arranged, name or key[len(keyed.image_key) :].strip("/"), f"{path.name} {key!r}")
 
-    return Source(kind, path, choices, pictures, tuple(arrays), tuple(decided), (), (*_told(blocked), *keyed.left_out))
+    left_out = (*_told(blocked), *keyed.left_out)
+    return Source(kind, path, choices, pictures, tuple(arrays), tuple(decided), (), left_out, options)
 
 
 def _told(blocked: Mapping[str, str], most: int = 20) -> list[str]:

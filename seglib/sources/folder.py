@@ -14,11 +14,22 @@ from seglib.sources.pairs import TIFF_SUFFIXES, open_stacks
 from seglib.sources.source import Choices, Picture, Question, Source, unread
 from seglib.sources.tiff_pages import Pages, is_tiff, page_offsets
 
-KIND = "folder of images and masks"
+KIND, STACKS_KIND = "folder of images and masks", "folder of TIFF stacks"
 
 
 def matches(path: Path) -> bool:
     return (path / CSV_NAME).is_file() or (path / "images").is_dir()
+
+
+def holds_stacks(path: Path) -> bool:
+    """Whether the first TIFF in images/ has more than one page; a folder with a dataset.csv lists pictures."""
+    if (path / CSV_NAME).is_file():
+        return False
+    first = min((p for p in (path / "images").iterdir() if p.suffix.lower() in TIFF_SUFFIXES), default=None)
+    try:
+        return first is not None and is_tiff(first) and len(page_offsets(first, most=2)) > 1
+    except InputError:
+        return False
 
 
 def open_source(path: Path, choices: Choices, resources: ExitStack) -> Source:
@@ -46,7 +57,8 @@ def open_source(path: Path, choices: Choices, resources: ExitStack) -> Source:
             yield _picture(data, record)
 
     left = tuple(note for note in data.notes if "left alone" in note)
-    return Source(KIND, path, choices, pictures, decisions=tuple(decided), left_out=left)
+    options = {} if has_csv else {"grouping": tuple(MEANINGS.items())}
+    return Source(KIND, path, choices, pictures, (), tuple(decided), (), left, options)
 
 
 def _check_unused(choices: Choices, path: Path) -> None:
@@ -103,4 +115,4 @@ def _of_stacks(path: Path, data: Dataset, stacks: list[Record], choices: Choices
     files = [
         (_stem(r.image), _stem(r.image), data.path / r.image, data.path / r.mask if r.mask else None) for r in stacks
     ]
-    return open_stacks("folder of TIFF stacks", path, files, choices, resources)
+    return open_stacks(STACKS_KIND, path, files, choices, resources)

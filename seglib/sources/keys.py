@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from seglib.exceptions import InputError
 from seglib.settings import nearest
-from seglib.sources.source import Choices, Found, Question
+from seglib.sources.source import Choices, Found, Options, Question
 
 IMAGE_NAMES = ("raw", "image", "images", "img", "imgs")
 MASK_NAMES = ("label", "labels", "mask", "masks", "seg", "segmentation", "gt")
@@ -48,14 +48,14 @@ def choose(
         image_key = image_key or (None if blocked else _only(arrays, mask_key))
         _check_key("image key", image_key, known, blocked, what)
         if image_key is None:
-            return None, [], [_question("image_key", "holds the images", arrays, children, what)]
+            return None, [], [_question("image_key", "holds the images", arrays, what)]
         decided.append(f"images are {image_key!r}")
     if mask_key is None:
         mask_key = _usual({*known, *blocked}, MASK_NAMES, image_key)
         _check_key("mask key", mask_key, known, blocked, what)
         others = [array for array in arrays if not _within(array.key, image_key)]
         if mask_key is None and (others or blocked):
-            return None, decided, [_question("mask_key", "holds the masks", others, _by_parent(others), what)]
+            return None, decided, [_question("mask_key", "holds the masks", others, what)]
         if mask_key is not None:
             decided.append(f"masks are {mask_key!r}")
     if not mask_key:  # 'none' said, or nothing there that could be one
@@ -95,14 +95,16 @@ def _only(arrays: Sequence[Found], mask_key: str | None) -> str | None:
     return rest[0] if len(rest) == 1 else None
 
 
-def _question(
-    name: str, doing: str, arrays: Sequence[Found], children: Mapping[str, list[Found]], what: str
-) -> Question:
-    options = [(a.key, f"{' × '.join(map(str, a.shape))} {a.dtype}") for a in arrays[:SHOWN]]
-    options += [(g, f"a group of {len(c)} arrays") for g, c in children.items() if g and len(c) > 1][:SHOWN]
-    if name == "mask_key":
-        options.append(("none", "no masks"))
-    return Question(name, f"{what} has {len(arrays)} arrays, and it is not clear which {doing}.", tuple(options))
+def options(arrays: Sequence[Found]) -> dict[str, Options]:
+    """What the keys may be: an array, or a group of arrays; for masks also that there are none."""
+    found = [(a.key, f"{' × '.join(map(str, a.shape))} {a.dtype}") for a in arrays[:SHOWN]]
+    found += [(g, f"a group of {len(c)} arrays") for g, c in _by_parent(arrays).items() if g and len(c) > 1][:SHOWN]
+    return {"image_key": tuple(found), "mask_key": (*found, ("none", "no masks"))}
+
+
+def _question(name: str, doing: str, arrays: Sequence[Found], what: str) -> Question:
+    text = f"{what} has {len(arrays)} arrays, and it is not clear which {doing}."
+    return Question(name, text, options(arrays)[name])
 
 
 def _paired(arrays: Sequence[Found], image_key: str, mask_key: str | None, what: str) -> Keyed:

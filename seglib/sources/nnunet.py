@@ -18,7 +18,7 @@ import numpy as np
 
 from seglib.data.splits import natural_key
 from seglib.exceptions import InputError
-from seglib.sources.grouping import groups
+from seglib.sources.grouping import MEANINGS, groups
 from seglib.sources.pairs import Shelf, n_planes, read_plane
 from seglib.sources.source import Choices, Picture, Question, Source, unread
 from seglib.sources.zarr_metadata import read_json
@@ -69,7 +69,9 @@ def open_source(path: Path, choices: Choices, resources: ExitStack) -> Source:
     decided += [*more, *said] + ([f"{len(test)} pictures of imagesTs are unlabelled"] if test else [])
     decided += [f"{n_bare} pictures of imagesTr have no label and are unlabelled"] if n_bare else []
     choices = choices.known(channel=channel if len(next(iter(train.values()))) > 1 else None)
-    return Source(KIND, path, choices, pictures, decisions=tuple(decided), left_out=tuple(left))
+    return Source(
+        KIND, path, choices, pictures, (), tuple(decided), (), tuple(left), {"grouping": tuple(MEANINGS.items())}
+    )
 
 
 def _ending(meta: dict[str, Any], path: Path) -> str:

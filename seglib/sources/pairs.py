@@ -77,7 +77,8 @@ def open_stacks(
             for picture in stack.pictures(arranged, name):
                 yield picture if group == name else replace(picture, group=group)
 
-    return Source(kind, path, replace(used, axes=axes.pop()), pictures, tuple(arrays), tuple(decided))
+    options = stack.alternatives(found[0][-1])
+    return Source(kind, path, replace(used, axes=axes.pop()), pictures, tuple(arrays), tuple(decided), options=options)
 
 
 def n_planes(path: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +23,17 @@ _MAX_DOWN = 4
 
 
 @contextmanager
-def open_source(path: Path | str, choices: Choices | None = None, scratch: Path | None = None) -> Iterator[Source]:
+def open_source(
+    path: Path | str,
+    choices: Choices | None = None,
+    scratch: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Source]:
     """The source at `path`, open for as long as the context lasts. No pixel is read yet.
 
     A zip is unpacked into a folder of its own in `scratch` (the system's for temporary files where None), which is
-    removed at the end. Raises InputError where nothing is there, nothing is recognised, or it is not let in.
+    removed at the end; `progress(done, total)` tells how far that is. Raises InputError where nothing is there, nothing
+    is recognised, or it is not let in.
     """
     path, choices = _local(path), choices or Choices()
     with ExitStack() as resources:
@@ -37,7 +43,7 @@ def open_source(path: Path | str, choices: Choices | None = None, scratch: Path 
             made = resources.enter_context(tempfile.TemporaryDirectory(prefix=".unpacked-", dir=scratch))
             inside = Path(made) / (named(path).lstrip(".") or "zip")  # pictures may be called after it
             inside.mkdir()
-            said = archive.unpack(path, inside)
+            said = archive.unpack(path, inside, progress)
         inside, way = _down(inside)
         said += [f"found in {way}"] if way else []
         module = _module(inside)
@@ -56,6 +62,19 @@ def _local(path: Path | str) -> Path:
     if not path.exists():
         raise InputError(f"{path}: there is no such file or folder.")
     return path.parent if path.name in ("dataset.csv", *omezarr.MARKS) and path.is_file() else path
+
+
+def kind_of(path: Path) -> str | None:
+    """What `path` itself is, by a look that reads next to nothing; None where it is nothing that comes in."""
+    try:
+        if archive.matches(path):
+            return "zip"
+        module = _module(path)
+        if module is folder and folder.holds_stacks(path):
+            return folder.STACKS_KIND
+    except OSError:
+        return None
+    return module.KIND if module is not None else None
 
 
 def _module(path: Path):

@@ -22,6 +22,10 @@ Pixels = Path | Callable[[], np.ndarray]
 """A file that is copied as it is, or a function that reads (H, W[, 3]) pixels when they are wanted."""
 
 
+Options = tuple[tuple[str, str], ...]
+"""Values of a choice, and what each means."""
+
+
 class LeftOut(Exception):
     """Raised by a picture that is not there to be read; the import goes on without it and says so."""
 
@@ -53,7 +57,7 @@ class Question:
 
     name: str
     text: str
-    options: tuple[tuple[str, str], ...]
+    options: Options
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Source:
-    """A source as it was understood. `choices` are the ones used; with `questions` left open nothing can be read."""
+    """A source as it was understood. `choices` are the ones used; with `questions` left open nothing can be read.
+
+    options: field of Choices -> what else might be chosen there, for decisions that the person may want to change.
+    """
 
     kind: str
     path: Path
@@ -98,6 +105,7 @@ class Source:
     decisions: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()
     left_out: tuple[str, ...] = ()
+    options: dict[str, Options] = field(default_factory=dict)
 
     def answered(self) -> Source:
         """Itself. Raises InputError with the first open question, its answers and what each would mean."""

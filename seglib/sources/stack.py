@@ -13,7 +13,7 @@ import numpy as np
 from seglib.data.readers import MAX_PIXELS
 from seglib.exceptions import InputError
 from seglib.sources.axes import candidates, consequence, parse
-from seglib.sources.source import MAX_PICTURES, MAX_PLANE_BYTES, Choices, Picture, Question
+from seglib.sources.source import MAX_PICTURES, MAX_PLANE_BYTES, Choices, Options, Picture, Question
 
 Index = tuple[int | slice, ...]
 
@@ -91,12 +91,32 @@ def _axes(image: Stack, mask: Stack | None, choices: Choices) -> tuple[str | Non
         return image.axes, [f"axes {image.axes}, named by {by}: {consequence(image.axes, image.shape)}"], None
     if len(image.shape) == 2:
         return "YX", [], None
-    fitting = [axes for axes in candidates(image.shape, mask is not None and mask.shape == image.shape)
-               if not image.n_plane or axes.endswith(_page_axes(image))]  # fmt: skip
-    if not fitting:
+    options = axes_options(image, mask)
+    if not options:
         raise InputError(f"{image.name}: an array of {shape} is no stack of pictures; needed: 2 to 5 dimensions.")
-    options = tuple((axes, consequence(axes, image.shape)) for axes in fitting)
     return None, [], Question("axes", f"{image.name} is {shape} and nothing in the file names its axes.", options)
+
+
+def axes_options(image: Stack, mask: Stack | None) -> Options:
+    """What the axes may be, and what each would give."""
+    paired = mask is not None and mask.shape == image.shape
+    fitting = [a for a in candidates(image.shape, paired) if not image.n_plane or a.endswith(_page_axes(image))]
+    named = [image.axes] if image.axes and image.axes not in fitting else []
+    return tuple((axes, consequence(axes, image.shape)) for axes in [*named, *fitting])
+
+
+def alternatives(arranged: Arrangement) -> dict[str, Options]:
+    """What else might be said of a stack that is read as `arranged`."""
+    found: dict[str, Options] = {}
+    if len(arranged.image.shape) > 2:
+        found["axes"] = axes_options(arranged.image, arranged.mask)
+    if arranged.sizes.get("C", 1) > 1:
+        found["channel"] = _channels(arranged.sizes["C"])
+    return found
+
+
+def _channels(n: int) -> Options:
+    return tuple((str(i), f"channel {i} of 0 to {n - 1}") for i in range(min(n, 16)))
 
 
 def _page_axes(image: Stack) -> str:
@@ -112,8 +132,7 @@ def _channel(image: Stack, axes: str, channel: int | None) -> tuple[int | None, 
     if n == 1:
         channel = 0 if channel is None else channel
     if channel is None:
-        options = tuple((str(i), f"channel {i} of 0 to {n - 1}") for i in range(min(n, 16)))
-        return None, [], Question("channel", f"{image.name} has {n} channels and one is needed.", options)
+        return None, [], Question("channel", f"{image.name} has {n} channels and one is needed.", _channels(n))
     if not 0 <= channel < n:
         raise InputError(f"{image.name}: channel {channel} of {n}; allowed: 0 to {n - 1}.")
     return channel, [f"channel {channel} of {n} (counted from 0)"] if n > 1 else [], None

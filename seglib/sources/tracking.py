@@ -68,7 +68,8 @@ def open_source(path: Path, choices: Choices, resources: ExitStack) -> Source:
     decided += [f"{planes} focal planes a frame: each is a picture, all of a movie one group"] if planes > 1 else []
     used = {movie.truth for movie in movies if movie.truth}
     choices = choices.known(mask_key=used.pop() if len(used) == 1 else None)
-    return Source(KIND, path, choices, pictures, decisions=tuple(decided))
+    options = {"mask_key": (*((key, words) for key, (_, _, words) in TRUTHS.items()), ("none", "no masks"))}
+    return Source(KIND, path, choices, pictures, decisions=tuple(decided), options=options)
 
 
 def _movie(folder: Path, root: Path, truth: str | None) -> Movie:
