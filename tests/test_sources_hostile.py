@@ -558,6 +558,8 @@ def test_places_that_are_no_source(tmp_path):
     bad = nnunet(tmp_path / "bad", truth(3), labels={"background": "zero"})
     nifti = nnunet(tmp_path / "nifti", truth(3))
     patched(nifti, "dataset.json", lambda m: m.update(file_ending=".nii.gz"))
+    bare = nnunet(tmp_path / "undescribed", truth(3))
+    (bare / "dataset.json").unlink()
     all_refused(
         tmp_path,
         [
@@ -567,5 +569,6 @@ def test_places_that_are_no_source(tmp_path):
             (folder, "dataset.json|no JSON"),
             (bad, "dataset.json"),
             (nifti, ".nii.gz|allowed: .png"),
+            (bare, "dataset.json|has no labels"),
         ],
     )

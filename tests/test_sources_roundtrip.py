@@ -191,6 +191,25 @@ def test_tiff_stacks(tmp_path, options):
     check_movie(tmp_path / "named", data)
 
 
+@pytest.mark.parametrize(("image", "mask"), [("raw", "label"), ("image", "masks"), ("a_raw", "a_seg"), ("x", "x_gt")])
+def test_tiff_masks_are_known_by_their_names(tmp_path, image, mask):
+    data = truth()
+    (tmp_path / "in").mkdir()
+    tifffile.imwrite(tmp_path / "in" / f"{image}.tif", data.images, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "in" / f"{mask}.tif", data.labels, photometric="minisblack")
+    imported(tmp_path / "in", tmp_path / "out", axes="TYX")
+    check_movie(tmp_path / "out", data)
+
+
+def test_tiff_masks_that_are_two_or_alone(tmp_path):
+    file = tiff_stacks(tmp_path / "in", truth())
+    shutil.copy(tmp_path / "in" / "movie_mask.tif", tmp_path / "in" / "movie_gt.tif")
+    refused(file, "say which with a mask key", axes="TYX")
+    imported(file, tmp_path / "out", axes="TYX", mask_key="movie_gt.tif")
+    (tmp_path / "in" / "movie_gt.tif").rename(tmp_path / "in" / "other_gt.tif")
+    refused(tmp_path / "in", "other_gt.tif", "without an image", axes="TYX")
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_three_planes_stored_as_colours_are_asked_about(tmp_path):
     """tifffile keeps (3, H, W) as separate samples of one RGB picture unless it is told what they are."""

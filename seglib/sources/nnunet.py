@@ -38,7 +38,7 @@ class Classes:
 
 
 def matches(path: Path) -> bool:
-    return (path / "imagesTr").is_dir() and (path / "dataset.json").is_file()
+    return (path / "imagesTr").is_dir()
 
 
 def open_source(path: Path, choices: Choices, resources: ExitStack) -> Source:

@@ -18,7 +18,8 @@ from seglib.sources.tiff_pages import is_tiff, page_offsets
 
 KIND = "TIFF stack"
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
-_MASK_TAIL = re.compile(r"[_. -](?:masks?|labels?|seg|segmentation|gt|cp_masks)$", re.IGNORECASE)
+_MASK_TAIL = re.compile(r"(?:^|[_. -])(?:cp_masks|masks?|labels?|seg|segmentation|gt)$", re.IGNORECASE)
+_IMAGE_TAIL = re.compile(r"(?:^|[_. -])(?:raw|images?|imgs?)$", re.IGNORECASE)
 
 
 def matches(path: Path) -> bool:
@@ -36,8 +37,9 @@ def _files(folder: Path) -> list[Path]:
 
 
 def open_source(path: Path, choices: Choices, resources: ExitStack) -> Source:
-    """Pairs by name: `movie.tif` with `movie_mask.tif` (or masks, labels, seg, gt). A mask key names the file of masks.
+    """Pairs by name: `movie.tif` with `movie_mask.tif` (or masks, labels, seg, gt), `raw.tif` with `label.tif`.
 
+    A mask key names the file of masks. Two masks of one image, and a mask without one, are refused.
     Raises InputError for a file that is no stack of planes, and a mask that does not fit its image.
     """
     files = [path] if path.is_file() else _files(path)
@@ -84,15 +86,31 @@ Pair = tuple[Path, Path | None]
 
 def _paired(files: Iterable[Path], beside: Iterable[Path], without: bool) -> tuple[list[Pair], list[str]]:
     """Images and their masks by name, and what was decided."""
-    masks = {_MASK_TAIL.sub("", stack.named(f)).lower(): f for f in beside if _MASK_TAIL.search(stack.named(f))}
-    images = [file for file in files if file not in masks.values()]
+    files, beside = list(files), list(beside)
+    masks = [file for file in beside if _MASK_TAIL.search(stack.named(file))]
+    images = [file for file in files if file not in masks]
     if without:
         return [(file, None) for file in images], ["no masks, as said"]
-    pairs = [(file, masks.get(stack.named(file).lower())) for file in images]
+    of_stem: dict[str, Path] = {}
+    for mask in masks:
+        stem = _MASK_TAIL.sub("", stack.named(mask)).lower()
+        if stem in of_stem:
+            raise InputError(f"{mask}: is a mask as {of_stem[stem].name} is; say which with a mask key, or remove one.")
+        of_stem[stem] = mask
+    pairs = [(file, _mask_of(file, of_stem)) for file in images]
+    lost = [mask for mask in masks if mask in files and mask not in [paired for _, paired in pairs]]
+    if lost and images:
+        raise InputError(f"{lost[0]}: a mask, by its name, without an image of that name; add it, or name a mask key.")
     n_paired = sum(mask is not None for _, mask in pairs)
     if len(pairs) == 1:
         return pairs, [f"masks are {pairs[0][1].name}, by its name" if n_paired else "no masks: no file of them beside"]
     return pairs, [f"{len(pairs):,} image files, {n_paired:,} with a file of masks of their name"]
+
+
+def _mask_of(image: Path, of_stem: dict[str, Path]) -> Path | None:
+    """`movie.tif` and `movie_raw.tif` go with `movie_mask.tif`, `raw.tif` with `label.tif`."""
+    stem = stack.named(image).lower()
+    return of_stem.get(stem) or of_stem.get(_IMAGE_TAIL.sub("", stem))
 
 
 def _check_links(pairs: Iterable[Pair], folder: Path) -> None:
