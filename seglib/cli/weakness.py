@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from seglib.runs.store import Run
 
 STEPS = 1000  # of the bar
+POLL_S = 0.5  # more often, the looking would slow the network down
 
 
 def weakness(args: argparse.Namespace) -> None:
@@ -78,7 +79,7 @@ def _wait(job: Job) -> None:
         with bar("weakness", STEPS) as move:
             while job.state().live:
                 move(round(STEPS * job.progress().fraction), STEPS)
-                time.sleep(0.1)
+                time.sleep(POLL_S)
     except KeyboardInterrupt:
         job.cancel()
         raise
