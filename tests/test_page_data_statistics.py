@@ -93,6 +93,8 @@ def test_filters_by_measures_narrow_and_clear(movies):
     assert at.session_state["data_order"] == [8, 9, 10]
     at.button(key="data_clear").click().run()
     assert not at.exception and len(at.session_state["data_order"]) == 11
+    at.get_by_key(filters.BY).set_value(["n_cells"]).run()
+    assert len(at.session_state["data_order"]) == 11  # the range that was cleared does not come back
     at.selectbox(key="data_sort").select("frame").run()
     at.get_by_key("data_order_by").set_value("smallest").run()
     assert at.session_state["data_order"] == [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7]

@@ -13,7 +13,7 @@ from asgi_client import Client
 from starlette.applications import Starlette
 
 from seglib.data.records import Record, write_csv
-from ui import opened, pixels, registry, routes, security
+from ui import crops, opened, pixels, registry, routes, security
 
 H, W = 40, 56
 
@@ -196,3 +196,17 @@ def test_tensorboard_answers_behind_our_address_and_ends_with_the_server(client,
     finally:
         board.close()
     assert process.poll() is not None
+
+
+def test_one_cell_stands_in_the_middle_and_only_it_is_outlined(folder, name):
+    client = Client(Starlette(routes=crops.ROUTES, middleware=security.middleware()))
+    data = opened.dataset(name)
+    plain, green = (decoded(client.get(crops.cell_url(name, data, 0, 1, outlined=on))) for on in (False, True))
+    rows, cols = np.nonzero((green == crops.TRUTH).all(axis=2))
+    scale = 192 / H  # the whole picture's height: a crop is never smaller than LEAST_PX
+    assert plain.shape == (192, 192) and green.shape == (192, 192, 3)
+    assert rows.min() == round(10 * scale) and rows.max() == round(20 * scale) - 1
+    assert cols.max() - cols.min() + 1 == round(10 * scale)  # the cell beside it, 10 px wide too, is not outlined
+    for wrong in (0, 9):
+        assert client.get(crops.cell_url(name, data, 0, wrong)).status_code == 404
+    assert client.get(crops.cell_url(name, data, 2, 1)).status_code == 404  # without a mask

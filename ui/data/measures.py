@@ -65,7 +65,7 @@ OF_PICTURES: dict[str, Measure] = {
         _grey("median_outside", "Grey value outside cells", "Median of the pixels outside cells."),
         Measure("focus", "Sharpness", "Variance of the Laplacian; compare pictures of one camera only."),
         Measure("saturated", "Full white", "Share of the pixels at the top of the type's range.", "share"),
-        Measure("nearest_distance", "Distance to train", "Of a val picture, to the train picture most like it."),
+        Measure("nearest_distance", "Distance to train", "To the nearest train picture: 0 = the same, 1 = unlike."),
         Measure("frame", "Frame", "The number at the end of the file's name.", "count"),
         Measure("height", "Height", "Of the picture.", "px"),
         Measure("width", "Width", "Of the picture.", "px"),

@@ -29,7 +29,7 @@ def show(name: str, data: Dataset, found: Survey) -> None:
     st.caption(
         f"{plural(len(pairs), 'val picture')}, each beside the train picture most like it, the nearest pair first. "
         f"Distance {measure.text(values.min())} to {measure.text(values.max())}, median "
-        f"{measure.text(values.median())}. {measure.meaning}"
+        f"{measure.text(values.median())}; 0 is the same picture, 1 and more nothing in common."
     )
     st.button(
         "Show the val pictures in the grid",
