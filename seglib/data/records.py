@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import os
+import posixpath
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -140,7 +141,7 @@ def check_unique(folder: Path, records: Sequence[Record]) -> None:
     stems: dict[str, str] = {}
     masks: dict[str, str] = {}
     for record in records:
-        stem = str(PurePosixPath(record.image).with_suffix(""))
+        stem = posixpath.splitext(posixpath.normpath(record.image))[0]  # pathlib takes ten times as long
         if stem in stems:
             raise InputError(f"{folder}: two images of one stem, {stems[stem]} and {record.image}; keep one of them.")
         stems[stem] = record.image
