@@ -57,7 +57,7 @@ def _view(current: Run | None) -> str:
     """Setting up or watching; a run in view that still trains is watched."""
     if "train_view_next" in st.session_state:
         st.session_state["train_view"] = st.session_state.pop("train_view_next")
-    if form.take_recipe():
+    if form.take_recipe() | form.take_normalisation():  # both are taken
         st.session_state["train_view"] = NEW
     if "train_view" not in st.session_state:
         st.session_state["train_view"] = CURVES if current is not None and current.state().live else NEW

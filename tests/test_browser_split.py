@@ -1,4 +1,7 @@
-"""Editing a split in a real browser: click a movie over to val, write, and find the csv and its backup on disk."""
+"""Editing a split in a real browser: click a movie over to val, write, and find the csv and its backup on disk.
+
+And the normalisation lab: the picture's own pixels on the canvas, and a line that is dragged through them.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import browser
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from seglib.data.dataset import open_dataset
 from seglib.data.records import read_csv
 from seglib.data.substitute import backups
 
@@ -75,4 +80,58 @@ def test_ticked_groups_move_together_and_undo_takes_it_back(app, tab, home):
     expect(tab.locator('.board button[data-side="val"][aria-pressed=true]')).to_have_count(
         sum(side == "val" for side in sides(home).values())
     )
+    assert not tab.problems
+
+
+def on_canvas(tab: Page, method: str) -> np.ndarray:
+    """(h, w) what the canvas of a method shows, at its own resolution."""
+    script = """c => { const { data, width, height } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+        return [width, height, Array.from(data.filter((_, i) => i % 4 === 0))]; }"""
+    width, height, values = tab.locator(f'.profiles canvas[data-method="{method}"]').evaluate(script)
+    return np.array(values, np.uint8).reshape(height, width)
+
+
+def test_the_canvas_shows_the_pictures_own_pixels_and_a_line_is_dragged(app, tab, home):
+    browser.visit(tab, f"{app}/data?view=Normalisation")
+    lab = tab.locator(".profiles")
+    tab.wait_for_selector(".profiles[data-ready] canvas[data-method=zscore]")
+    tab.wait_for_selector("text=Background over the frames")  # the comparison is done: nothing is drawn anew below
+    tab.wait_for_timeout(1000)
+    tab.wait_for_selector(browser.SETTLED)
+    tab.locator(".profiles .outlines").uncheck()
+    tab.locator('.profiles [data-scale="picture"]').click()
+    canvas = tab.locator('.profiles canvas[data-method="none"]')
+    canvas.focus()
+    tab.keyboard.press("0")
+    for _ in range(14):
+        tab.keyboard.press("+")
+    tab.wait_for_timeout(300)
+    data = open_dataset(home / "demo")
+    name = tab.locator(".profiles").get_attribute("data-title")
+    image = next(data.sample(i).image for i, record in enumerate(data.records) if record.image == name)
+    window = [float(value) for value in np.percentile(image / 255, (0.1, 99.9))]
+    greys = np.clip((image / 255 - window[0]) * (255 / (window[1] - window[0])) + 0.5, 0, 255).astype(int)
+    shown = on_canvas(tab, "none").astype(int)
+    zoom = float(lab.get_attribute("data-zoom"))
+    assert zoom > 5
+    rows, cols = (
+        np.floor(full / 2 + (np.arange(n) + 0.5 - n / 2) / zoom).astype(int)
+        for full, n in zip(image.shape, shown.shape)
+    )
+    off = np.abs(shown - greys[np.ix_(rows, cols)]) > 1
+    assert off.mean() < 0.1 and off.all(axis=1).sum() < 20  # all but the line and the seams between pixels
+    tab.keyboard.press("0")
+    tab.keyboard.press("r")
+    row = lab.get_attribute("data-line")
+    assert row.split(",")[0] == row.split(",")[2]
+    tab.keyboard.press("ArrowDown")
+    expect(lab).not_to_have_attribute("data-line", row)
+    box = canvas.bounding_box()
+    tab.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 3 / 4, steps=5)
+    tab.mouse.up()
+    side = image.shape[0]
+    line = [int(value) for value in lab.get_attribute("data-line").split(",")]
+    np.testing.assert_allclose(line, [side / 4, side / 4, side * 3 / 4, side / 2], atol=side / 40)
     assert not tab.problems

@@ -21,6 +21,7 @@ from ui import recipe_bar
 from ui.glossary import explain
 
 VALUES, RECIPE, BROKEN = "train_values", "train_recipe", "train_broken"
+NORMALISATION = "normalisation_for_training"  # the Train page starts with this one, sent by the Data page
 SECTIONS = {
     "model": ("More on the network", ":material/account_tree:"),
     "loss": ("More on the loss", ":material/target:"),
@@ -95,6 +96,16 @@ def take_recipe() -> bool:
     values()  # the preset first, so that the recipe stands over it
     st.session_state[RECIPE] = Chosen(name)
     st.session_state.pop("train_recipe_name", None)
+    return True
+
+
+def take_normalisation() -> bool:
+    """Take over the normalisation that the Data page sent along, once; whether there was one. Call before drawing."""
+    method = st.session_state.pop(NORMALISATION, None)
+    if method is None:
+        return False
+    values()["data.normalisation"] = method
+    st.session_state.pop("train_set_data.normalisation", None)
     return True
 
 

@@ -30,6 +30,7 @@ KINDS: dict[str, str] = {
     "survey": "seglib.runs.tasks:survey",
     "recognise": "seglib.runs.imports:recognise",
     "import": "seglib.runs.imports:import_source",
+    "normalisation": "seglib.runs.tasks:normalisation",
     "weakness": "seglib.experiments.weakness_job:weakness",
 }
 _RECORD = "job.json"

@@ -194,3 +194,20 @@ def survey(inputs: dict[str, Any], result: Path, progress: Progress, should_stop
         surveys.save_report(check(inputs["data"], told), result)
         return
     surveys.survey(dataset, result, told)
+
+
+def normalisation(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
+    """Every normalisation on every picture. inputs: data (folder), grouping, split, fold; stamp makes it a new job.
+
+    result: as `seglib.data.separation.save` leaves it.
+    """
+    from seglib.data import separation
+    from seglib.data.dataset import open_dataset
+
+    def told(done: int, total: int) -> None:
+        if should_stop():
+            raise Cancelled
+        progress(done / total, f"picture {done} of {total}")
+
+    dataset = open_dataset(inputs["data"], **{key: inputs.get(key) for key in ("grouping", "split", "fold")})
+    separation.save(separation.compare(dataset, progress=told), result)

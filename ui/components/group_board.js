@@ -2,7 +2,7 @@
 const BOARDS = new WeakMap();
 const SIDES = [["train", "Train"], ["val", "Val"], ["", "Not used"]];
 const COLUMNS = [
-  ["", null], ["", null], ["Group", "name"], ["Pictures", "n"], ["Cells", "cells"], ["Foreground", "foreground"], ["Frames", "frames"], ["Fold", "fold"], ["Side", "side"],
+  ["Tick", null], ["Pictures", null], ["Group", "name"], ["Pictures", "n"], ["Cells", "cells"], ["Foreground", "foreground"], ["Frames", "frames"], ["Fold", "fold"], ["Side", "side"],
 ];
 const RIGHT = new Set(["n", "cells", "foreground", "frames", "fold"]);
 const MOST = 400;  // rows drawn at once; the rest is found by name
@@ -60,7 +60,7 @@ function row(b, group) {
 function header(b) {
   const cells = COLUMNS.filter(([, key]) => key !== "fold" || b.folded).map(([text, key]) => {
     const sorted = key && b.sort === key ? (b.way > 0 ? "ascending" : "descending") : null;
-    const inner = key ? element("button", { type: "button", title: "Sort", onclick: () => sortBy(b, key) }, text) : element("span", {}, text);
+    const inner = key ? element("button", { type: "button", title: "Sort", onclick: () => sortBy(b, key) }, text) : element("span", { class: "unseen" }, text);
     return element("th", { class: RIGHT.has(key) ? "figure" : null, scope: key ? "col" : null, "aria-sort": sorted }, inner);
   });
   b.root.querySelector("thead tr").replaceChildren(...cells);

@@ -41,7 +41,7 @@ def draw(records: Sequence[Record], found: Survey | None) -> None:
     row = st.grid(3, min_column_width=300, gap="medium")
     with row.cell():
         st.markdown("**What they hold**", help="Pictures with a mask. Foreground: of all pixels of the side together.")
-        st.table(_table(records, found), border="horizontal")
+        st.table(_table(records, found), border="horizontal", hide_index=True)
         if found is None:
             st.caption("Cells, foreground and grey values appear as soon as every picture has been looked at.")
             return
@@ -83,7 +83,7 @@ def _table(records: Sequence[Record], found: Survey | None) -> pd.DataFrame:
             "Cells": "–" if cells is None else f"{cells:,}",
             "Foreground": "–" if foreground is None else f"{foreground:.1%}",
         }
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns).rename_axis("Side").reset_index()
 
 
 def _used(records: Sequence[Record]) -> int:

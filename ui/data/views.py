@@ -10,7 +10,7 @@ from collections.abc import Callable
 from seglib.data.dataset import Dataset
 from seglib.data.survey import Survey
 from ui import registry
-from ui.data import findings, grid, split_editor, statistics
+from ui.data import findings, grid, normalisation_lab, split_editor, statistics
 
 View = Callable[[str, registry.Entry, Dataset, Survey | None], None]
 
@@ -19,4 +19,5 @@ VIEWS: dict[str, View] = {
     "Statistics": statistics.show,
     "Findings": findings.show,
     "Split": split_editor.show,
+    "Normalisation": normalisation_lab.show,
 }
