@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from seglib.data import masks
 from seglib.data.readers import MAX_PIXELS, read_image, read_mask, to_gray
 from seglib.exceptions import InputError
 
@@ -228,6 +229,21 @@ def test_masks_in_colour(tmp_path):
     assert "one colour a number" in understood and set(np.unique(labels)) == {0, 1, 2}
     refused(save(tmp_path / "white.png", np.where(colours.any(axis=2, keepdims=True), colours, 255).astype(np.uint8)),
             "black background", reader=read_mask)  # fmt: skip
+
+
+def test_masks_in_many_bands_are_those_in_one(tmp_path, monkeypatch):
+    """Large masks are looked at in bands of rows; here every row is one."""
+    colours = np.zeros((20, 31, 3), np.uint16)
+    colours[2:6, 3:9], colours[6:19, 3:9], colours[1:18, 20:29] = (300, 0, 0), (0, 7, 0), (0, 0, 65535)
+    ids = np.where(colours.any(axis=2), colours.sum(axis=2), 0).astype(np.uint16)
+    for name, pixels in (("rgb16.png", colours), ("rgb8.png", (colours % 251).astype(np.uint8)), ("ids.png", ids)):
+        whole = read_mask(save(tmp_path / name, pixels))
+        monkeypatch.setattr(masks, "_BAND_PX", 31)
+        banded = read_mask(tmp_path / name)
+        monkeypatch.undo()
+        assert set(np.unique(whole[0])) == ({0, 1, 2, 3} if "rgb" in name else {0, 300, 7, 65535})
+        np.testing.assert_array_equal(banded[0], whole[0])
+        assert banded[1] == whole[1]
 
 
 def test_palette_masks(tmp_path):

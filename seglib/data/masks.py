@@ -8,6 +8,7 @@ from skimage.measure import label
 
 from seglib.exceptions import InputError
 
+_BAND_PX = 16_000_000
 _TINY_PX = 4  # a patch of one value this small or smaller is a trace of blurring or JPEG, not a cell
 _REMEDY = "Save it as PNG or TIFF with 0 = background and 255 = cell, or one number a cell, without smoothing."
 
@@ -49,11 +50,32 @@ def _rgb_values(pixels: np.ndarray, name: str) -> tuple[np.ndarray, str]:
         return red, ", grey stored as RGB"
     if pixels.dtype.kind == "f":
         raise MaskValues(f"{name}: a mask of coloured float values makes no sense. {_REMEDY}")
-    packed = (red.astype(np.int64) << 32) | (green.astype(np.int64) << 16) | blue.astype(np.int64)
-    colours, ids = np.unique(packed, return_inverse=True)
+    if pixels.dtype not in (bool, np.uint8, np.uint16) and not 0 <= pixels.min() <= pixels.max() < 2**16:
+        raise MaskValues(f"{name}: colours from {pixels.min()} to {pixels.max()}; allowed: 0 to 65535. {_REMEDY}")
+    runs = [_runs(pixels[band]) for band in _bands(pixels)]
+    colours = np.unique(np.concatenate([np.unique(values) for values, _ in runs]))
     if colours[0] != 0:
         raise MaskValues(f"{name}: a coloured mask without a black background. {_REMEDY}")
-    return ids.reshape(packed.shape), ", one colour a number on black"
+    ids = [np.repeat(np.searchsorted(colours, values).astype(np.int32), lengths) for values, lengths in runs]
+    return np.concatenate(ids).reshape(pixels.shape[:2]), ", one colour a number on black"
+
+
+def _bands(pixels: np.ndarray) -> list[slice]:
+    """Bands of rows: what needs many bytes a pixel is done for one at a time. Most pictures are one."""
+    rows = max(1, _BAND_PX // pixels.shape[1])
+    return [slice(first, first + rows) for first in range(0, pixels.shape[0], rows)]
+
+
+def _runs(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w, 3) whole numbers below 2¹⁶ -> one number a colour of every run of equal pixels, and the runs' lengths.
+
+    Masks are few runs, so that sorting them costs little.
+    """
+    kind, bits = (np.uint32, 8) if pixels.dtype.itemsize == 1 else (np.int64, 16)
+    red, green, blue = (pixels[..., channel].astype(kind) for channel in range(3))
+    flat = ((red << 2 * bits) | (green << bits) | blue).ravel()
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    return flat[starts], np.diff(starts, append=flat.size)
 
 
 def _whole(values: np.ndarray, name: str) -> np.ndarray:
@@ -82,9 +104,8 @@ def _from_values(values: np.ndarray, name: str) -> tuple[np.ndarray, str]:
 
 def _check_ids(labels: np.ndarray, name: str) -> None:
     """Numbers of cells fill one patch each; anti-aliasing, JPEG and class numbers leave very many or tiny ones."""
-    patches = label(labels, connectivity=2)
-    areas = np.bincount(patches.ravel())[1:]
-    n_values = len(np.unique(labels[labels > 0]))
+    areas = np.concatenate([_patch_areas(labels, band) for band in _bands(labels)])
+    n_values = len(set().union(*(np.unique(labels[band]).tolist() for band in _bands(labels))) - {0})
     n_tiny = int(np.count_nonzero(areas <= _TINY_PX))
     if 2 * n_tiny > len(areas) and len(areas) > 3:
         got = f"{n_values} grey values, mostly in specks of {_TINY_PX} px or less, as JPEG and smoothing leave them"
@@ -92,3 +113,17 @@ def _check_ids(labels: np.ndarray, name: str) -> None:
     if len(areas) > 3 * n_values + 10:
         got = f"{n_values} values in {len(areas)} separate patches, as classes rather than cells"
         raise MaskValues(f"{name}: {got}; neither binary nor one number a cell. {_REMEDY}")
+
+
+def _patch_areas(labels: np.ndarray, band: slice) -> np.ndarray:
+    """Pixels of each patch of one value that begins in this band of rows; of one that goes on below, those in it.
+
+    One that goes on at a corner only counts twice, which matters to no limit.
+    """
+    patches = label(labels[band], connectivity=2)
+    areas = np.bincount(patches.ravel())
+    if band.start:
+        goes_on = labels[band.start] == labels[band.start - 1]
+        areas[patches[0, goes_on]] = 0
+    areas[0] = 0
+    return areas[areas > 0]

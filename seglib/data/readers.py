@@ -7,36 +7,34 @@ image and mask alike: a stored orientation (EXIF in PNG and JPEG, the TIFF tag) 
 from __future__ import annotations
 
 import io
+import math
+import stat
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO
 
 import cv2
 import numpy as np
-import tifffile
 from PIL import Image
 
 from seglib.data.masks import labels_from_raster
+from seglib.data.raster import MAX_BYTES, MAX_PIXELS, Raster, check_size, oriented
+from seglib.data.tiff import read_tiff
 from seglib.exceptions import InputError
 
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "NotFinite", "read_image", "read_mask", "to_gray"]
+
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
-MAX_PIXELS = 80_000_000
-"""Largest height × width that is read: about 8,900 × 8,900, below Pillow's own alarm and under 1 GB as float32 RGB."""
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_TIFF_ORIENTATION, _EXIF_ORIENTATION = 274, 274
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_EXIF_ORIENTATION = 274
+_MOST_SCANS = 200  # of a progressive JPEG, which has about ten; each is a walk over the whole picture
 
 
 class NotFinite(InputError):
     """An image that can be read but holds values that are NaN or infinite."""
-
-
-class Raster(NamedTuple):
-    """Decoded pixels (H, W[, C]) in any dtype, and the palette (n, 3) uint8 if the pixels are its indices."""
-
-    pixels: np.ndarray
-    palette: np.ndarray | None = None
 
 
 def read_image(path: Path | str) -> np.ndarray:
@@ -92,7 +90,8 @@ def _read(path: Path) -> Raster:
     if reader is None:
         raise InputError(f"{path}: {path.suffix or 'no suffix'} is not read; allowed: {', '.join(IMAGE_SUFFIXES)}.")
     try:
-        raster = reader(path)
+        _check_file(path)
+        return reader(path)
     except InputError:
         raise
     except FileNotFoundError:
@@ -102,36 +101,48 @@ def _read(path: Path) -> Raster:
     except Exception as error:  # decoders raise anything from SyntaxError to struct.error on a damaged file
         detail = " ".join(str(error).split())[:160] or type(error).__name__
         raise InputError(f"{path}: cannot be read, damaged or cut short ({detail}). Copy or export it again.") from None
-    return raster
 
 
-def _check_size(height: int, width: int, path: Path) -> None:
-    if height < 1 or width < 1:
-        raise InputError(f"{path}: the image is empty ({height} × {width} pixels).")
-    if height * width > MAX_PIXELS:
-        raise InputError(f"{path}: {height} × {width} pixels; allowed: {MAX_PIXELS:,} in all. Cut it into parts.")
+def _check_file(path: Path) -> None:
+    """Whoever opens a pipe waits for somebody to write into it, and a device may never end."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise InputError(f"{path}: not a file with a picture but a folder, a pipe or a device.")
+    if about.st_size == 0:
+        raise InputError(f"{path}: the file is empty (0 bytes). Copy or export it again.")
 
 
 def _read_pillow(path: Path) -> Raster:
     """PNG and JPEG, strictly: every byte that the format promises must be there."""
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise InputError(f"{path}: {size // 10**6:,} MB; allowed: {MAX_BYTES // 10**6} MB in one file.")
     data = path.read_bytes()
     if data.startswith(_PNG_SIGNATURE):
         depth, colour_type = _check_png(data, path)
         if depth == 16 and colour_type != 0:  # Pillow would cut these to 8 bits
             with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-                return Raster(_oriented(_decode_deep_png(data, path), image.getexif().get(_EXIF_ORIENTATION, 1)))
-    elif not data.startswith(b"\xff\xd8"):
-        raise InputError(f"{path}: the file is neither PNG nor JPEG inside. Export it again as one of them.")
-    elif data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        raise InputError(f"{path}: the JPEG is cut short (its end is missing). Copy or export it again.")
-    with path.open("rb") as file, Image.open(file, formats=("PNG", "JPEG", "MPO")) as image:
-        _check_size(image.height, image.width, path)
-        image.load()
+                return Raster(oriented(_decode_deep_png(data, path), image.getexif().get(_EXIF_ORIENTATION, 1)))
+    else:
+        _check_jpeg(data, path)
+    with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "MPO")) as image:
+        check_size(image.height, image.width, len(image.getbands()), path)
         if image.mode not in ("1", "L", "P", "I;16", "RGB", "LA", "RGBA"):
             raise InputError(f"{path}: colour mode {image.mode} is not read; save it as grey or RGB.")
+        image.load()
         pixels = np.asarray(image)
         palette = _pillow_palette(image) if image.mode == "P" else None
-        return Raster(_oriented(pixels, image.getexif().get(_EXIF_ORIENTATION, 1)), palette)
+        return Raster(oriented(pixels, image.getexif().get(_EXIF_ORIENTATION, 1)), palette)
+
+
+def _check_jpeg(data: bytes, path: Path) -> None:
+    if not data.startswith(b"\xff\xd8"):
+        raise InputError(f"{path}: the file is neither PNG nor JPEG inside. Export it again as one of them.")
+    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+        raise InputError(f"{path}: the JPEG is cut short (its end is missing). Copy or export it again.")
+    n_scans = data.count(b"\xff\xda")  # within a scan, 255 is followed by 0
+    if n_scans > _MOST_SCANS:
+        raise InputError(f"{path}: a JPEG of {n_scans:,} scans; allowed: {_MOST_SCANS}. Save it as PNG.")
 
 
 def _pillow_palette(image: Image.Image) -> np.ndarray:
@@ -156,7 +167,7 @@ def _check_png(data: bytes, path: Path) -> tuple[int, int]:
             raise InputError(f"{path}: the PNG is damaged (a checksum does not fit). Copy or export it again.")
         if kind == b"IHDR":
             width, height, depth, colour_type = struct.unpack(">IIBB", data[position + 8 : position + 18])
-            _check_size(height, width, path)
+            check_size(height, width, max(1, depth // 8) * _PNG_CHANNELS.get(colour_type, 4), path)
             header = depth, colour_type
         if kind == b"acTL":
             raise InputError(f"{path}: an animated PNG holds many pictures; save the frames as single files.")
@@ -177,103 +188,35 @@ def _decode_deep_png(data: bytes, path: Path) -> np.ndarray:
     return cv2.cvtColor(pixels, order)
 
 
-def _read_tiff(path: Path) -> Raster:
-    """One page of a TIFF. Only this file is opened: links to other files in OME metadata are never followed."""
-    with tifffile.TiffFile(path, _multifile=False) as tiff:
-        page = tiff.pages[0]
-        _check_single_page(tiff, path)
-        _check_size(int(page.imagelength), int(page.imagewidth), path)
-        _check_layout(page, path)
-        _check_extent(page, path)
-        pixels = _decode_page(page, path)
-        if page.axes == "SYX":
-            pixels = np.moveaxis(pixels, 0, 2)
-        palette = _tiff_palette(page)
-        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind in "bu":
-            pixels = ~pixels if pixels.dtype == bool else np.iinfo(pixels.dtype).max - pixels
-        tag = page.tags.get(_TIFF_ORIENTATION)
-    return Raster(_oriented(pixels, int(tag.value) if tag else 1), palette)
-
-
-def _check_single_page(tiff: tifffile.TiffFile, path: Path) -> None:
-    """A second page, or ImageJ's stack in one page, is a stack; a page list that loops is never walked to its end."""
-    metadata = tiff.imagej_metadata or {}
-    stacked = int(metadata.get("images", 1)) > 1
-    try:
-        tiff.pages[1]
-        stacked = True
-    except IndexError:
-        pass
-    if stacked:
-        raise InputError(f"{path}: a TIFF stack of several pictures; save each as a file of its own (plane or frame).")
-
-
-def _check_layout(page: tifffile.TiffPage, path: Path) -> None:
-    if page.axes not in ("YX", "YXS", "SYX") or page.dtype is None:
-        raise InputError(f"{path}: axes {page.axes or '?'} are not one picture; save a single grey or RGB plane.")
-    if int(page.samplesperpixel) > 4:
-        raise InputError(f"{path}: {page.samplesperpixel} channels; allowed: 1 (grey) or 3 (RGB). Save one channel.")
-
-
-def _check_extent(page: tifffile.TiffPage, path: Path) -> None:
-    """Every strip or tile must lie inside the file: some decoders fill what is missing with zeros."""
-    size = path.stat().st_size
-    parts = list(zip(page.dataoffsets, page.databytecounts))
-    promised = int(np.prod(page.shape)) * page.dtype.itemsize
-    plain = page.compression == 1 and page.bitspersample == page.dtype.itemsize * 8
-    too_few = plain and sum(count for _, count in parts) < promised
-    if not parts or too_few or any(offset <= 0 or count <= 0 or offset + count > size for offset, count in parts):
-        raise InputError(f"{path}: the TIFF is cut short (pixels are missing). Copy or export it again.")
-
-
-def _decode_page(page: tifffile.TiffPage, path: Path) -> np.ndarray:
-    """Pixels of one page; compressions that tifffile alone cannot undo (LZW, JPEG) go through Pillow."""
-    if page.compression in (1, 8, 32773, 32946, 34925):
-        return page.asarray()
-    with path.open("rb") as file, Image.open(file, formats=("TIFF",)) as image:
-        image.load()
-        pixels = np.asarray(image)
-    if pixels.shape != page.shape or pixels.dtype not in (page.dtype, np.dtype(bool)):
-        raise InputError(f"{path}: {page.compression.name} compression of {page.dtype} is not read; save without it.")
-    return pixels
-
-
-def _tiff_palette(page: tifffile.TiffPage) -> np.ndarray | None:
-    if page.photometric != tifffile.PHOTOMETRIC.PALETTE or page.colormap is None:
-        return None
-    return (np.asarray(page.colormap).T >> 8).astype(np.uint8)
-
-
 def _read_npy(path: Path) -> Raster:
-    """An array saved by numpy.save; pickled objects are refused. Mapped first, so that a false header costs nothing."""
-    try:
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        if "Python objects" in str(error) or "pickle" in str(error).lower():
+    """An array saved by numpy.save, its header believed only as far as the file goes; pickled objects are refused."""
+    with path.open("rb") as file:
+        shape, by_columns, dtype = _npy_header(file, path)
+        if dtype.hasobject:
             text = "holds Python objects (pickle), which are never loaded; save a plain array with numpy.save"
-            raise InputError(f"{path}: {text}.") from None
-        raise
-    if mapped.ndim not in (2, 3) or (mapped.ndim == 3 and mapped.shape[2] not in (1, 3, 4)):
-        raise InputError(f"{path}: array of shape {mapped.shape}; allowed: (H, W), (H, W, 1), (H, W, 3).")
-    _check_size(mapped.shape[0], mapped.shape[1], path)
-    pixels = np.array(mapped)
-    if pixels.dtype.kind not in "buif":
-        raise InputError(f"{path}: array of type {pixels.dtype}; allowed: whole numbers or float.")
-    return Raster(pixels.astype(pixels.dtype.newbyteorder("="), copy=False))
+            raise InputError(f"{path}: {text}.")
+        if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
+            raise InputError(f"{path}: array of shape {shape}; allowed: (H, W), (H, W, 1), (H, W, 3).")
+        if dtype.kind not in "buif":
+            raise InputError(f"{path}: array of type {dtype}; allowed: whole numbers or float.")
+        channels = shape[2] if len(shape) == 3 else 1
+        check_size(shape[0], shape[1], channels * dtype.itemsize, path)
+        n_values = math.prod(shape)
+        if path.stat().st_size - file.tell() < n_values * dtype.itemsize:
+            raise InputError(f"{path}: the array is cut short (pixels are missing). Copy or export it again.")
+        pixels = np.fromfile(file, dtype, n_values).reshape(shape, order="F" if by_columns else "C")
+    return Raster(pixels.astype(dtype.newbyteorder("="), copy=False))
 
 
-def _oriented(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn and mirror as EXIF / TIFF orientation 1 to 8 says (TIFF 6.0, page 36); anything else counts as 1."""
-    turns: dict[int, Callable[[np.ndarray], np.ndarray]] = {
-        2: lambda a: a[:, ::-1],
-        3: lambda a: a[::-1, ::-1],
-        4: lambda a: a[::-1],
-        5: lambda a: a.swapaxes(0, 1),
-        6: lambda a: np.rot90(a, -1),
-        7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-        8: lambda a: np.rot90(a, 1),
-    }
-    return turns[orientation](pixels) if orientation in turns else pixels
+def _npy_header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, np.dtype]:
+    start = file.read(len(np.lib.format.MAGIC_PREFIX))
+    if start != np.lib.format.MAGIC_PREFIX:
+        inside = "an archive of arrays (NPZ)" if start.startswith(b"PK") else "no NumPy array inside"
+        raise InputError(f"{path}: {inside}; save a plain array with numpy.save.")
+    file.seek(0)
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return read(file)
 
 
 def _without_alpha(pixels: np.ndarray, path: Path | str) -> np.ndarray:
@@ -305,7 +248,7 @@ _READERS: dict[str, Callable[[Path], Raster]] = {
     ".png": _read_pillow,
     ".jpg": _read_pillow,
     ".jpeg": _read_pillow,
-    ".tif": _read_tiff,
-    ".tiff": _read_tiff,
+    ".tif": read_tiff,
+    ".tiff": read_tiff,
     ".npy": _read_npy,
 }

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from seglib.data import bounded
 from seglib.exceptions import InputError
-from seglib.sources import axes, bounded, container
+from seglib.sources import axes, container
 from seglib.sources.blocks import Blocks
 from seglib.sources.source import MAX_CHUNK_BYTES, Choices, Found, LeftOut, Source
 from seglib.sources.stack import Index, Stack

@@ -15,8 +15,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from seglib.data import bounded
 from seglib.exceptions import InputError
-from seglib.sources import bounded
 from seglib.sources.source import MAX_PICTURES
 from seglib.sources.stack import Index
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from seglib.data import bounded
 from seglib.exceptions import InputError
-from seglib.sources import bounded
 from seglib.sources.blocks import Blocks
 from seglib.sources.source import LeftOut
 from seglib.sources.stack import Index, Stack
