@@ -61,3 +61,13 @@ def test_a_tile_opens_and_its_worst_draw_is_shown(app, tab):
     tab.locator(".meter button.tile[data-gauge=folding]").click()
     expect(details).to_be_hidden()
     assert not tab.problems
+
+
+def test_figures_that_do_not_come_leave_those_of_before_faded_and_say_so(app, tab):
+    visit(tab, f"{app}/augment")
+    measured(tab, folding="good")
+    tab.route("**/seg/realism/**", lambda route: route.abort())
+    release(tab, "elastic.displacement_px", 3)
+    expect(tab.locator(".meter .message")).not_to_be_empty()
+    expect(tab.locator(".meter .tiles")).to_have_class("tiles stale")
+    tab.unroute("**/seg/realism/**")

@@ -54,6 +54,8 @@ def displacement(at_hand: AtHand) -> Gauge:
     remedy = at_hand.remedy(found, lambda: _stay_near(at_hand, limit * diameter))
     cells = f"{share:.2g} cell diameters" if math.isfinite(share) else "no cells to compare with"
     sentence = "Cells stay among their neighbours." if found == "good" else said(f"Cells move by {cells}", remedy)
+    if not math.isfinite(share):
+        sentence = NO_MASK if not at_hand.sources.labelled else "No whole cell in the images looked at."
     return Gauge(
         key="displacement",
         title="Displacement",

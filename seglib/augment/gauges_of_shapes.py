@@ -110,5 +110,9 @@ def _shape_details(compared: Comparison, key: str) -> tuple[tuple[str, str], ...
 
 def _worst_shapes(at_hand: AtHand, compared: Comparison) -> tuple:
     of = {id(r): change for r, change in zip(at_hand.readings, compared.change_of_draws(len(at_hand.readings)))}
-    as_text = (lambda s: f"area ±{percent(s)}") if compared.measure == "area_px" else (lambda s: f"±{s:.2f}")
+    as_text = (
+        (lambda s: f"cells change by {percent(s)}")
+        if compared.measure == "area_px"
+        else (lambda s: f"cells change by {s:.2f}")
+    )
     return at_hand.worst(lambda r: of[id(r)], as_text, above=1e-6)

@@ -81,8 +81,9 @@ function show(m) {
 
 function overall(m) {
   const count = (status) => m.gauges.filter((gauge) => gauge.status === status).length;
-  const [bad, watch] = [count("bad"), count("watch")], node = one(m, ".overall");
-  const text = bad ? `✗ ${bad} too far${watch ? `, ${watch} to look at` : ""}` : watch ? `! ${watch} to look at` : "✓ Fine";
+  const [bad, watch, unknown] = ["bad", "watch", "unknown"].map(count), node = one(m, ".overall");
+  const found = bad ? `✗ ${bad} too far${watch ? `, ${watch} to look at` : ""}` : watch ? `! ${watch} to look at` : "✓ Fine";
+  const text = unknown ? `${found}, ${unknown} not measured` : found;
   if (node.textContent !== text) node.textContent = text;
 }
 
@@ -121,12 +122,13 @@ function sketch({ title, sketch: { before, after } }) {
   return drawn;
 }
 
-// One line for every gauge that is not green.
+// One line for every gauge that is not green; gauges that are not measured for one reason share theirs.
 function advice(m) {
   const list = m.gauges.filter((gauge) => gauge.status === "bad" || gauge.status === "watch");
   list.sort((a, b) => (a.status === b.status ? 0 : a.status === "bad" ? -1 : 1));
   one(m, ".advice").replaceChildren(...list.map((gauge) => element("li", { class: gauge.status, "data-gauge": gauge.key },
-    element("span", { class: "what" }, element("b", {}, `${VERDICTS[gauge.status][0]} ${gauge.title}. `), gauge.sentence), ...setter(m, gauge))));
+    element("span", { class: "what" }, element("b", {}, `${VERDICTS[gauge.status][0]} ${gauge.title}. `), gauge.sentence), ...setter(m, gauge))),
+    ...[...new Set(m.gauges.filter((gauge) => gauge.status === "unknown").map((gauge) => gauge.sentence))].map((text) => element("li", { class: "unknown" }, text)));
 }
 
 function setter(m, gauge) {
@@ -150,7 +152,7 @@ function details(m) {
 }
 
 function large(gauge) {
-  const { edges } = gauge.sketch, text = (value) => value.toPrecision(3);
+  const { edges } = gauge.sketch, text = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
   return [element("div", { class: "large" }, sketch(gauge)),
     element("div", { class: "ends" }, element("span", {}, text(edges[0])), element("span", {}, text(edges.at(-1)))),
     element("div", { class: "legend" }, element("span", {}, element("i", { class: "was" }), "data set"), element("span", {}, element("i", { class: "is" }), "augmented"))];
