@@ -10,6 +10,7 @@ from seglib.runs.predicted import Predicted
 from seglib.runs.store import Run
 from ui import progress, state
 from ui.errors import atlas, budget, headline, images, lost, picture, scene, source
+from ui.literal import literal
 
 SECTIONS = ["Where the IoU goes", "What comes back", "Look-alikes"]
 
@@ -27,7 +28,7 @@ def main() -> None:
         if chosen is not None:
             _page(run, scene.scene(state.dataset_name(), data, chosen))
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error), icon=":material/error:")
     lost.other_runs()
 
 

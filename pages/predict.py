@@ -15,6 +15,7 @@ from seglib.runs.store import Run
 from ui import navigation, predictions, progress, routes, state, uploads
 from ui.components.synced_viewer import synced_viewer
 from ui.glossary import explain
+from ui.literal import literal
 from ui.predictions import Task
 from ui.uploads import Picture
 
@@ -128,7 +129,7 @@ def _dropped() -> list[Picture]:
     )
     read, problems = _read(files or [])
     for problem in problems:
-        st.error(f"{problem} It is left out.", icon=":material/broken_image:")
+        st.error(f"{literal(problem)} It is left out.", icon=":material/broken_image:")
     names = uploads.unique_names(given for given, *_ in read)
     for (given, *_), name in zip(read, names):
         if given != name:
@@ -159,7 +160,7 @@ def _start(run: Run, checkpoint: str, pictures: list[Picture]) -> None:
     try:
         model = run.config().model
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error), icon=":material/error:")
         return
     told = predictions.warning(model, [picture.shape for picture in pictures])
     if told:
@@ -170,7 +171,7 @@ def _start(run: Run, checkpoint: str, pictures: list[Picture]) -> None:
         try:
             job = predictions.start(run, checkpoint, pictures)
         except (InputError, OSError) as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(literal(error), icon=":material/error:")
             return
         st.query_params["job"] = job.id
         st.session_state["predict_at"] = 0
@@ -199,7 +200,7 @@ def _results() -> None:
     try:
         _show(task)
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error), icon=":material/error:")
 
 
 @st.fragment(run_every=0.7)

@@ -17,6 +17,7 @@ from seglib.training.command import train_command
 from seglib.training.config import PRESETS, Config, resolve
 from ui import drawing, form, live_training, navigation, progress, registry, run_list, state
 from ui.components.drawing import drawing as show
+from ui.literal import literal
 
 NEW, CURVES = "New training", "Curves"
 PRESET_HELP = (
@@ -30,7 +31,7 @@ def main() -> None:
     try:
         entry = state.current_entry()
     except InputError as error:
-        st.error(str(error), icon=":material/folder_off:")
+        st.error(literal(error), icon=":material/folder_off:")
         st.stop()
     data = _data_or_line()
     runs, current = state.runs_of(entry), state.current_run()
@@ -218,9 +219,9 @@ def _start_card(config: Config | None, problem: str, data: Dataset | None) -> No
         width="stretch",
     )
     if problem:
-        st.error(problem, icon=":material/block:")
+        st.error(literal(problem), icon=":material/block:")
     if message := st.session_state.pop("train_error", None):
-        st.error(message, icon=":material/error:")
+        st.error(literal(message), icon=":material/error:")
     for warning in config.recipe.warnings() if config is not None else ():
         st.warning(f"{warning} See what it does under **Augment**.", icon=":material/warning:")
     if config is not None:

@@ -9,6 +9,7 @@ import streamlit as st
 from seglib.data.demo import make_demo
 from seglib.exceptions import InputError
 from ui import registry, state
+from ui.literal import literal
 
 _DRAWING = threading.Lock()  # two tabs opened at once: the second waits and finds it done
 _TEXT = "First start: drawing the demo data set …"
@@ -27,5 +28,5 @@ def demo_if_missing() -> None:
                     folder, progress=lambda done, total: bar.progress(done / total, text=f"{_TEXT} {done} of {total}")
                 )
     except (InputError, OSError) as error:
-        st.error(f"The demo data set could not be drawn: {error}")
+        st.error(f"The demo data set could not be drawn: {literal(error)}")
     bar.empty()

@@ -10,6 +10,7 @@ from seglib.data.dataset import ChoiceNeeded, open_dataset
 from seglib.data.substitute import csv_of
 from seglib.exceptions import InputError
 from ui import importing, registry, state
+from ui.literal import literal
 
 _OPEN, _PATH, _LOST = "folders_open", "folders_path", "folders_lost"
 _SPLITS = {
@@ -78,7 +79,7 @@ def _dropped() -> tuple[Path, str] | None:
     try:
         return importing.dropped()
     except (InputError, OSError) as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error), icon=":material/error:")
         return None
 
 
@@ -112,7 +113,7 @@ def _browser(folder: Path) -> None:
             inside = subfolders(folder)
         except InputError as error:
             way = "" if folder.is_dir() else f" The nearest that is: `{_above(folder)}`, behind the arrow."
-            st.warning(f"{error}{way}", icon=":material/folder_off:")
+            st.warning(f"{literal(error)}{way}", icon=":material/folder_off:")
             return
         for sub in inside:
             icon = ":material/database:" if looks_like_data(sub) else ":material/folder:"
@@ -180,7 +181,7 @@ def _opener(folder: Path, choice: tuple[str | None, str | None]) -> None:
                 icon=":material/account_tree:",
             )
         except InputError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(literal(error), icon=":material/error:")
     elif folder.is_dir():
         st.info(
             "Not a data set: it has neither `images/` nor a `dataset.csv`. Walk on, or type a path.",

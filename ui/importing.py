@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,6 +18,7 @@ from seglib.runs.files import read_json
 from seglib.sources import folder as ours
 from seglib.sources.recognise import kind_of
 from ui import pixels, progress, registry
+from ui.literal import literal
 from ui.uploads import safe_name, shown_name
 
 SUFFIXES = (".zip", ".h5", ".hdf5", ".hdf", ".tif", ".tiff")
@@ -101,7 +101,7 @@ def panel(path: Path, name: str) -> registry.Entry | None:
     if not _settled(job, "Looking into it"):
         return None
     told = read_json(job.result / "source.json")
-    st.markdown(f"**{_plain(told['kind'])}**")
+    st.markdown(f"**{literal(told['kind'])}**")
     _arrays(told["arrays"])
     _ask(told)
     if "planned" in told:
@@ -117,7 +117,7 @@ def _settled(job: jobs.Job, what: str) -> bool:
     if standing.live:
         _watch(job, what)
     elif standing.state != "done":
-        st.error(standing.reason or f"{what}: {standing.state}.", icon=":material/error:")
+        st.error(literal(standing.reason) or f"{what}: {standing.state}.", icon=":material/error:")
     return standing.state == "done"
 
 
@@ -140,11 +140,6 @@ def _stamp(path: Path) -> str:
     """Changes when the file does; of a folder, when files in it or in the folders of it come and go."""
     places = [path, *sorted(p for p in path.iterdir() if p.is_dir())[:50]] if path.is_dir() else [path]
     return "-".join(f"{status.st_size}.{status.st_mtime_ns}" for status in (place.stat() for place in places))
-
-
-def _plain(text: str) -> str:
-    """Names from files are text, never markup."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", str(text))
 
 
 def _arrays(arrays: list[dict]) -> None:
@@ -173,7 +168,7 @@ def _ask(told: dict[str, Any]) -> None:
             used = "none"
         index = None if question or str(used) not in options else list(options).index(str(used))
         if question:
-            st.warning(_plain(question["text"]) + " Say it below.", icon=":material/help:")
+            st.warning(literal(question["text"]) + " Say it below.", icon=":material/help:")
         st.selectbox(
             _LABELS[name],
             list(options),
@@ -206,7 +201,7 @@ def _preview(job: jobs.Job, name: str) -> None:
     try:
         png = _thumbnail(str(image), image.stat().st_mtime_ns)
     except InputError as error:
-        st.error(_plain(error).replace(str(job.result), "preview"), icon=":material/error:")
+        st.error(literal(error).replace(str(job.result), "preview"), icon=":material/error:")
         return
     st.image(png, caption=f"{name}, with the outlines of its mask" if _mask_of(image) else f"{name}, no mask")
 
@@ -234,7 +229,7 @@ def _consequences(planned: dict[str, Any]) -> None:
     )
     with st.expander("What was decided", icon=":material/rule:"):
         lines = planned["decisions"] + [f"left out: {line}" for line in planned["left_out"][:20]]
-        st.markdown("\n".join(f"- {_plain(line)}" for line in lines))
+        st.markdown("\n".join(f"- {literal(line)}" for line in lines))
 
 
 def _start(inputs: dict[str, Any], name: str) -> None:

@@ -19,6 +19,7 @@ from ui import charts, navigation, opened, progress, routes, state
 from ui.components.gallery import gallery
 from ui.errors import scene
 from ui.glossary import explain
+from ui.literal import literal
 
 REFRESH_S = 1.5
 FORCE_AFTER_S = 20.0  # a step and a checkpoint may take a while; then the person may insist
@@ -92,11 +93,11 @@ def _head(run: Run, standing: progress.Standing) -> None:
     if standing.live:
         st.progress(standing.fraction or 0.0, text=_line(standing))
     if standing.state in ("failed", "interrupted"):
-        st.error(standing.reason or "It ended without saying why; see the log below.", icon=":material/error:")
+        st.error(literal(standing.reason) or "It ended without saying why; see the log below.", icon=":material/error:")
     elif standing.reason and not standing.live:
         st.caption(standing.reason[:1].upper() + standing.reason[1:])
     if message := st.session_state.pop("train_run_error", None):
-        st.error(message, icon=":material/error:")
+        st.error(literal(message), icon=":material/error:")
 
 
 def _timed(run: Run, standing: progress.Standing) -> progress.Standing:

@@ -15,6 +15,7 @@ from seglib.exceptions import InputError
 from ui import charts, opened, pixels, routes
 from ui.components.synced_viewer import synced_viewer
 from ui.glossary import explain
+from ui.literal import literal
 
 THIS = "this picture"
 _COLOUR = "#009E73"
@@ -30,7 +31,7 @@ def show(name: str, data: Dataset, index: int, found: Survey | None) -> None:
     try:
         facts, counts, edges, table = _looked(data, index, opened.tag(data, index), *_scale(found))
     except InputError as error:
-        st.error(str(error), icon=":material/broken_image:")
+        st.error(literal(error), icon=":material/broken_image:")
         return
     row = st.grid(3, min_column_width=240, gap="medium")
     with row.cell():
@@ -101,7 +102,7 @@ def _facts(data: Dataset, index: int, facts: dict, table: pd.DataFrame, found: S
     st.markdown("\n".join(f"- {line}" for line in lines))
     for finding in found.report.findings if found else ():
         if finding.files and index in pictures_of(finding, data):
-            st.caption(f":material/flag: Among these: {finding.explanation}")
+            st.caption(f":material/flag: Among these: {literal(finding.explanation)}")
 
 
 def _grey(found: Survey | None, counts: list[int], edges: list[float]) -> go.Figure:

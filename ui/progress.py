@@ -10,6 +10,7 @@ import streamlit as st
 
 from seglib.runs.jobs import Job
 from seglib.runs.store import Run
+from ui.literal import literal
 
 LEAST_DONE = 0.03  # share of a job before its pace says how long it will take
 
@@ -74,7 +75,7 @@ def draw(standing: Standing, *, key: str, cancel: Callable[[], None] | None = No
         else:
             st.caption(line(standing))
     if standing.state in ("failed", "interrupted") and standing.reason:
-        st.error(standing.reason, icon=":material/error:")
+        st.error(literal(standing.reason), icon=":material/error:")
 
 
 def badge(state: str) -> None:

@@ -8,6 +8,7 @@ from seglib.augment.recipe import SHIPPED, list_recipes, save_recipe
 from seglib.exceptions import InputError
 from ui import navigation, recipe_dialogs
 from ui.glossary import explain
+from ui.literal import literal
 from ui.recipe_hand import (
     FOR_TRAINING,
     changed,
@@ -98,7 +99,7 @@ def _more_button(loaded: str) -> None:
 
 def _say() -> None:
     if problem := st.session_state.pop(_PROBLEM, None):
-        st.error(problem)
+        st.error(literal(problem))
     recipe_dialogs.offer_undo()
 
 

@@ -14,6 +14,7 @@ from seglib.training.command import train_command
 from seglib.training.config import Config, DataConfig, resolve
 from seglib.training.script import sample_script
 from ui import opened, recipe_bar, registry, state
+from ui.literal import literal
 
 PRESET = "quick"
 
@@ -25,7 +26,7 @@ def draw(data: Dataset, index: int) -> None:
             recipe = recipe_bar.recipe()
             where = _where(state.current_entry())
         except InputError as error:
-            st.error(str(error))
+            st.error(literal(error))
             return
         seed, picture = st.session_state.get("augment_seed", 0), opened.short_name(data.records[index].image)
         st.caption(

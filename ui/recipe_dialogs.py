@@ -13,6 +13,7 @@ from seglib.exceptions import InputError
 from seglib.runs.store import Run
 from seglib.settings import plain
 from ui import state
+from ui.literal import literal
 from ui.recipe_hand import FIRST, loaded_name, named, put, put_unsaved, recipe, saved_as
 
 NEW, SAVE_AS, DUPLICATE, RENAME, DELETE = "New", "Save as", "Duplicate", "Rename", "Delete"
@@ -68,7 +69,7 @@ def _save(train: Callable[[bool], None]) -> None:
     try:
         save_recipe(recipe(), name, overwrite=bool(sure))
     except InputError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return
     saved_as(name)
     _close()
@@ -111,7 +112,7 @@ def _delete() -> None:
         try:
             st.session_state[_DELETED] = recipe_files.delete_recipe(name)
         except InputError as error:
-            st.error(str(error))
+            st.error(literal(error))
             return
         put(FIRST)
         _done()
@@ -185,6 +186,6 @@ def _tried(action: Callable[[], object]) -> bool:
     try:
         action()
     except InputError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return False
     return True

@@ -12,6 +12,7 @@ from seglib.exceptions import InputError
 from seglib.runs import bin as runs_bin
 from seglib.runs.store import Run, checkpoints_root
 from ui import registry, state
+from ui.literal import literal
 from ui.live_training import has_no_validation
 
 _UNDO, _ERROR = "train_binned", "train_list_error"
@@ -96,7 +97,7 @@ def draw_actions(run: Run, mine: bool) -> None:
             help="Stop it first." if live else "Can be undone.",
         )
     if message := st.session_state.pop(_ERROR, None):
-        st.error(message, icon=":material/error:")
+        st.error(literal(message), icon=":material/error:")
 
 
 def _other_data(run: Run) -> None:
@@ -124,7 +125,7 @@ def _label_form(run: Run) -> None:
                 run.write_note(note)
                 st.rerun()
             except InputError as error:
-                st.error(str(error))
+                st.error(literal(error))
 
 
 def watch(run: Run) -> None:

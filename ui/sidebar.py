@@ -7,6 +7,7 @@ import streamlit as st
 from seglib.exceptions import InputError
 from seglib.runs.store import Run
 from ui import folders, registry, state
+from ui.literal import literal
 
 
 def draw() -> None:
@@ -19,7 +20,7 @@ def _datasets() -> None:
     try:
         known = list(registry.entries())
     except InputError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return
     name = state.dataset_name()
     names = known if name in known else [*known, name]

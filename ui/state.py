@@ -14,6 +14,7 @@ from seglib.data.dataset import ChoiceNeeded, Dataset
 from seglib.exceptions import InputError
 from seglib.runs.store import Run, checkpoints_root, list_runs
 from ui import navigation, opened, registry
+from ui.literal import literal
 
 DATA, RUN = "in_view_data", "in_view_run"
 NOT_SHOWN = "run_not_shown"  # the run a link asked for and that this data set does not have
@@ -98,7 +99,7 @@ def say_not_opened(error: InputError) -> None:
         st.info("These pictures have no `dataset.csv`, and their names form one group.", icon=":material/account_tree:")
         navigation.link("data", "Say how they belong together")
         return
-    st.error(str(error), icon=":material/folder_off:")
+    st.error(literal(error), icon=":material/folder_off:")
     st.caption("Choose another data set in the sidebar, or press **Open a folder** there.")
 
 

@@ -20,6 +20,7 @@ from seglib.exceptions import InputError
 from seglib.runs import jobs
 from ui import opened, progress
 from ui.data import measures
+from ui.literal import literal
 from ui.registry import Entry
 
 AT_ONCE = 1500  # pictures that are looked at without asking
@@ -34,7 +35,7 @@ def of(entry: Entry, data: Dataset) -> Survey | None:
     try:
         return _load(str(job.result), _written(job))
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error), icon=":material/error:")
         _again(inputs, "Look again")
         return None
 

@@ -21,6 +21,7 @@ from seglib.settings import merge, nest
 from ui import heat_map, navigation, predictions, progress, recipe_hand, state, weak_images, weak_settings
 from ui.errors import lost
 from ui.glossary import explain
+from ui.literal import literal
 from ui.weak_settings import Question
 
 SWITCHED_ON = 0.3  # probability that "Use this range" gives to a part that was off
@@ -43,7 +44,7 @@ def draw() -> None:
     try:
         _section(run)
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error), icon=":material/error:")
 
 
 def _without_run() -> None:

@@ -18,8 +18,7 @@ TINY_SHARE, TINY_PX = 0.02, 8  # a fragment is below this share of the median ce
 # label, four in ten are caught and no single cell is: a mother with a small bud looks like a long cell.
 MERGED_AREAS, MERGED_SOLIDITY = 1.3, 0.93
 # Masks in place gain 1.18 at most by moving, those moved by 11 px 1.3 to 3. The outline of a mask in place lies on
-# gradients 1.2 times (demo, dim cells) to 3.5 times those around it, at least 0.55 of the data set's median; of a mask
-# of another picture on 0.9 to 1.3 times (brightfield, colony).
+# gradients well above those around it, the outline of a mask of another picture does not (docs/log.md: what is found).
 MOVED_PX, MOVED_GAIN = 4, 1.3
 FIT_LEAST, FIT_SHARE, FITS_ELSEWHERE = 1.15, 0.5, 0.8
 NOWHERE_GAIN = 1.08  # in a crowded picture edges are everywhere, but a mask in place is 3 px from the best at most

@@ -13,6 +13,7 @@ from seglib.data.separation import Comparison
 from seglib.exceptions import InputError
 from seglib.runs import jobs
 from ui import progress, registry, surveyed
+from ui.literal import literal
 
 AT_ONCE = 400  # pictures that are compared without asking
 
@@ -44,7 +45,7 @@ def _loaded(job: jobs.Job, inputs: dict[str, Any]) -> Comparison | None:
     try:
         return _load(str(job.result), file.stat().st_mtime_ns if file.is_file() else 0)
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error), icon=":material/error:")
         _button(inputs, "Compare again")
         return None
 

@@ -13,6 +13,7 @@ from ui import choices, registry, state, surveyed
 from ui.data import findings
 from ui.data.words import sentence
 from ui.glossary import explain
+from ui.literal import literal
 
 SAID = ("rgb_as_luminance", "masks_understood")  # findings that everybody should read, whatever the view
 
@@ -25,7 +26,7 @@ def opened_or_stop() -> Dataset:
         st.info("These pictures have no `dataset.csv`, and their names form one group. Say how they belong together.")
         _choose(state.current_entry())
     except InputError as error:
-        st.error(str(error), icon=":material/folder_off:")
+        st.error(literal(error), icon=":material/folder_off:")
         st.caption("Choose another data set in the sidebar, or press **Open a folder** there.")
         _broken()
     st.stop()

@@ -16,6 +16,7 @@ from seglib.exceptions import InputError
 from ui import browse, form, navigation, opened, registry, routes
 from ui.components.profile_viewer import profile_viewer
 from ui.data import comparison, lab_charts
+from ui.literal import literal
 from ui.normalised import UNITS, normalised_url
 
 AFTER = tuple(name for name in NORMALISATION_NAMES if name != "none")
@@ -128,7 +129,7 @@ def _one(data: Dataset, index: int, methods: list[str]) -> None:
     try:
         looked = {name: _looked(data, index, opened.tag(data, index), name) for name in ("none", *methods)}
     except InputError as error:
-        st.error(str(error), icon=":material/broken_image:")
+        st.error(literal(error), icon=":material/broken_image:")
         return
     if looked["none"]["crowded"]:
         st.warning(

@@ -16,6 +16,7 @@ from ui import registry, routes
 from ui.components.group_board import group_board
 from ui.data import split_draft, split_summary, split_tools
 from ui.data.split_draft import Edited
+from ui.literal import literal
 
 BOARD = "split_board"
 LOOKS = {
@@ -63,7 +64,7 @@ def _said(entry: registry.Entry, data: Dataset, stale: bool) -> None:
         where = f"`{CSV_NAME}`" if not saved.in_cache else f"`{saved.file}`, because the folder is read-only"
         st.success(f"Written: {where}.{kept}", icon=":material/check:")
     if problem := st.session_state.pop(_PROBLEM, None):
-        st.error(problem, icon=":material/error:")
+        st.error(literal(problem), icon=":material/error:")
     if stale:
         st.warning(
             f"{CSV_NAME} was changed by somebody else meanwhile. Start over to edit what stands there now.",

@@ -12,6 +12,7 @@ from seglib.exceptions import InputError
 from ui.data import split_draft
 from ui.data.split_draft import Edited
 from ui.glossary import explain
+from ui.literal import literal
 
 BY_NAME, BY_FILE, PATTERN, HAND = "By name", "Each picture", "By a pattern", "By hand"
 MEANINGS = {
@@ -36,7 +37,7 @@ def draw(edited: Edited, ticked: list[str]) -> None:
             return
         names = _named(way, images)
     except InputError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error), icon=":material/error:")
         return
     if names is not None:
         _preview(edited, names)

@@ -16,6 +16,7 @@ from seglib.exceptions import InputError
 from ui import registry
 from ui.data import split_draft, split_regroup
 from ui.data.split_draft import Edited
+from ui.literal import literal
 
 NONE, PROPOSE, FOLDS, REGROUP, RESTORE = "By click", "Propose", "Folds", "Regroup", "Restore a backup"
 _PROBLEM = "split_tool_problem"
@@ -46,7 +47,7 @@ def draw(tool: str, entry: registry.Entry, edited: Edited, board: Mapping[str, A
         else:
             _restore(entry, edited)
     if problem := st.session_state.pop(_PROBLEM, None):
-        st.error(problem, icon=":material/error:")
+        st.error(literal(problem), icon=":material/error:")
 
 
 def _ticked(board: Mapping[str, Any] | None, edited: Edited) -> list[str]:
@@ -160,7 +161,7 @@ def _restore(entry: registry.Entry, edited: Edited) -> None:
     try:
         records = _backup(str(chosen), chosen.stat().st_mtime_ns)
     except (InputError, OSError) as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error), icon=":material/error:")
         return
     n_rows, columns = draft.changes(edited.now, records)
     n = {side: sum(1 for r in records if r.mask and r.split == side) for side in ("train", "val")}

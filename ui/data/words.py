@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from ui.literal import literal
+
 
 def sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    """`text`, which may name files, as a sentence for Markdown."""
+    return literal(f"{text[:1].upper()}{text[1:].rstrip('.')}.")
 
 
 def plural(n: int, noun: str) -> str:

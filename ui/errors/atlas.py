@@ -15,6 +15,7 @@ from ui import state
 from ui.errors.budget import region_gallery
 from ui.errors.scene import Scene
 from ui.errors.words import KINDS, suggested
+from ui.literal import literal
 
 MIN_PIXELS = 4  # smaller crumbs come and go with every step
 CHECKPOINTS = 10
@@ -76,7 +77,7 @@ def same_place(scene: Scene, run: Run) -> None:
             else tables_of_run(run, scene.predicted.which)
         )
     except InputError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return
     if len(tables) < 2:
         what = "run with its mistakes stored" if chosen else "validation with its mistakes stored"

@@ -15,6 +15,7 @@ from ui.errors import scene as scenes
 from ui.errors.images import neighbours
 from ui.errors.scene import VIEWER, ImageView, Scene
 from ui.errors.words import KINDS, meaning, one
+from ui.literal import literal
 
 LISTED = 300
 GONE = "place"  # id of a place where nothing is wrong any more
@@ -64,7 +65,7 @@ def draw(scene: Scene, image: str, order: list[str]) -> ImageView | None:
     try:
         view = scenes.of_image(scene, image)
     except InputError as error:
-        st.error(str(error), icon=":material/broken_image:")
+        st.error(literal(error), icon=":material/broken_image:")
         return None
     if view.changed:
         st.warning(
