@@ -1,4 +1,4 @@
-"""The six pages and the links between them."""
+"""The pages and the links between them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ PAGES = {
         "See what an augmentation does to a cell before training with it.",
     ),
     "train": ("Train", ":material/model_training:", "Set up a U-Net, start it, watch its curves."),
+    "compare": ("Compare", ":material/balance:", "Runs side by side, and experiments that answer a question."),
     "errors": ("Errors", ":material/troubleshoot:", "Where the predictions are wrong, and which mistakes come back."),
     "predict": ("Predict", ":material/batch_prediction:", "Run a trained network on new pictures."),
 }

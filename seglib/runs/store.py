@@ -17,7 +17,7 @@ from seglib.training.config import Config, read_config
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _WINDOWS_RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10))}
-_OTHER_FILES = {"queue.json", "queue.lock"}
+_OTHER_FILES = {"queue.json", "queue.lock", "experiments"}
 _follower = events.Follower()
 
 
