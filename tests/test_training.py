@@ -1,14 +1,24 @@
 """The training loop: events, determinism, exact resume, the golden curve, and what ends a run."""
 
+import json
+import subprocess
+import sys
+
+import cv2
 import numpy as np
+import pandas as pd
+import psutil
 import pytest
 import torch
+from tiny_run import wait_until
 
+from seglib.training import strip
 from seglib.training.checkpoint import load_weights
 from seglib.training.config import Config, resolve
-from seglib.training.events import Finished, Note, Planned, Started, Step, Validation
+from seglib.training.events import Finished, Memory, Note, Planned, Started, Step, Validation
 from seglib.training.integrity import BEST
 from seglib.training.loop import TrainingFailed, train
+from seglib.training.memory import MemoryWatch
 
 TINY = {
     "recipe": "strong",
@@ -68,6 +78,47 @@ def test_events_and_files(discs, tmp_path):
     assert {"last.pt", "last.previous.pt", "best.safetensors", "last.pt.sha256"} <= names
     assert {"validation/000004/images.parquet", "validation/last/1.png", "validation/best/train.parquet"} <= names
     assert not list((tmp_path / "run").rglob("*.tmp"))
+
+
+def test_every_validation_leaves_a_strip(discs, tmp_path):
+    run(tmp_path / "run", config(discs))
+    for step in (4, 8):
+        folder = tmp_path / "run" / "validation" / f"{step:06d}"
+        listed = json.loads((folder / "strip" / "images.json").read_text(encoding="utf-8"))
+        rows = pd.read_parquet(folder / "images.parquet")
+        assert [(f["number"], f["image"]) for f in listed] == list(enumerate(rows["image"]))
+    for frame in listed:  # small as they are, these are the probabilities themselves
+        stored = tmp_path / "run" / "validation" / "last" / f"{frame['number']}.png"
+        np.testing.assert_array_equal(
+            cv2.imread(str(folder / "strip" / frame["file"]), cv2.IMREAD_UNCHANGED),
+            cv2.imread(str(stored), cv2.IMREAD_UNCHANGED),
+        )
+
+
+def test_a_strip_is_six_pictures_from_first_to_last_of_256_px():
+    assert strip.chosen(0) == []
+    assert strip.chosen(2) == [0, 1]
+    assert strip.chosen(11) == [0, 2, 4, 6, 8, 10]
+    assert strip.shrunk(np.full((1024, 512), 200, np.uint8)).shape == (256, 128)
+    assert strip.shrunk(np.full((40, 30), 200, np.uint8)).shape == (40, 30)
+    halves = np.tile(np.array([0, 255], np.uint8), (512, 256))
+    assert np.unique(strip.shrunk(halves)).tolist() == [128]  # the mean, not every second pixel
+
+
+def test_memory_is_told_at_once_and_then_every_few_seconds(discs, tmp_path):
+    told = [event for event in run(tmp_path / "run", config(discs)) if isinstance(event, Memory)]
+    assert [event.step for event in told] == [1]
+    assert told[0].process_bytes > 50 * 2**20  # torch alone
+    assert told[0].device_bytes is None
+    watch = MemoryWatch("cpu")
+    watch.look(1)
+    assert not watch.due()
+    helper = subprocess.Popen([sys.executable, "-c", "x = bytearray(b'x' * 2**27); input()"], stdin=subprocess.PIPE)
+    try:
+        alone = psutil.Process().memory_info().rss
+        assert wait_until(lambda: watch.look(1).process_bytes > alone + 2**27)  # a helper counts
+    finally:
+        helper.communicate(b"\n")
 
 
 def test_same_seed_same_run_and_another_seed_another(discs, tmp_path):

@@ -53,6 +53,16 @@ class Step(Event):
 
 
 @dataclass(frozen=True)
+class Memory(Event):
+    """Bytes resident of the trainer with the processes it started; the most taken of the GPU, None without CUDA."""
+
+    kind: ClassVar[str] = "memory"
+    step: int
+    process_bytes: int
+    device_bytes: int | None
+
+
+@dataclass(frozen=True)
 class Epoch(Event):
     """After the last draw of an epoch; loss is the mean of its steps in this process."""
 

@@ -26,6 +26,7 @@ from seglib.training.draws import Draws
 from seglib.training.events import Epoch, Event, Finished, Note, Planned, Saved, Started, Step, Summary, Validation
 from seglib.training.integrity import BEST, LAST
 from seglib.training.loader import batches
+from seglib.training.memory import MemoryWatch
 from seglib.training.schedule import Plan
 from seglib.training.trainer import Trainer, TrainingFailed
 from seglib.training.validation import Validator
@@ -93,6 +94,7 @@ class _Loop:
         if config.training.minutes is None:
             self.progress.plan = schedule.counted_plan(config, self.limit)
         self.clock = Clock()
+        self.memory = MemoryWatch(self.device.name)
         self.validated_step = -1
         self.epoch_losses: list[float] = []
 
@@ -146,6 +148,8 @@ class _Loop:
                 result = self.trainer.step(next(stream), self.progress.plan.steps if self.progress.plan else None)
                 times.append(time.perf_counter() - begun)
                 yield self._stepped(result, times[-1])
+                if self.memory.due():
+                    yield self.memory.look(self.step)
                 yield from self._epoch_end(result["loss"])
                 if self.progress.plan is None and len(times) >= schedule.TIMED_TO:
                     yield from self._make_plan(times)

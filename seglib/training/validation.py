@@ -14,6 +14,7 @@ from seglib.evaluate import ImageScore, predictions, ratios, rows
 from seglib.files import put_in_place
 from seglib.images import write_png
 from seglib.predict.predictor import Predictor
+from seglib.training import strip
 from seglib.training.events import Summary
 
 SAMPLE_STREAM = 2**31 - 2  # an index no draw uses: the random stream that picks the train sample
@@ -30,15 +31,22 @@ class Validator:
         size = min(len(self.val) or len(self.train), len(self.train))
         rng = generator(seed, 0, SAMPLE_STREAM)
         self.train_sample = sorted(int(i) for i in rng.choice(self.train, size, replace=False))
+        self.strip = strip.chosen(len(self.val))
 
     def validate(self, predictor: Predictor, step: int) -> tuple[Summary | None, Summary]:
-        """Score val and the train sample; writes the counts of this step and the probabilities as `last`."""
-        val = self._score(predictor, self.val, "last", step)
-        train = self._score(predictor, self.train_sample)
+        """Score val and the train sample; writes the counts and the strip of this step, the probabilities as `last`.
+
+        Nothing that pages read changes before all is scored; images.parquet comes last: where it is, all is.
+        """
+        val, frames = self._score_val(predictor, step)
+        train = [p.score for p in predictions(predictor, self.samples, self.train_sample)]
         target = self.folder / f"{step:06d}"
         target.mkdir(parents=True, exist_ok=True)
-        write_table(target / "images.parquet", val)
+        if frames:
+            strip.write(target / "strip", frames)
         write_table(target / "train.parquet", train)
+        write_table(target / "images.parquet", val)
+        _swap(self.folder / "last.tmp", self.folder / "last")
         return (summary(val) if val else None), summary(train)
 
     def keep_as_best(self) -> None:
@@ -48,26 +56,24 @@ class Validator:
 
     def all_train(self, predictor: Predictor) -> Summary:
         """Score every train image; the counts stand in validation/best/train.parquet."""
-        scores = self._score(predictor, self.train)
+        scores = [p.score for p in predictions(predictor, self.samples, self.train)]
         (self.folder / "best").mkdir(parents=True, exist_ok=True)
         write_table(self.folder / "best" / "train.parquet", scores)
         return summary(scores)
 
-    def _score(self, predictor: Predictor, indices: list[int], name: str = "", step: int = 0) -> list[ImageScore]:
-        """Scores; with a `name` also validation/<name>/: the probabilities as PNG and which step they are of."""
-        scores = []
-        temporary = self.folder / f"{name}.tmp"
-        if name:
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir(parents=True)
-            (temporary / "step").write_text(str(step), encoding="ascii")
-        for number, prediction in enumerate(predictions(predictor, self.samples, indices)):
+    def _score_val(self, predictor: Predictor, step: int) -> tuple[list[ImageScore], list[strip.Frame]]:
+        """Scores and strip of val; into validation/last.tmp the probabilities as PNG and which step they are of."""
+        temporary = self.folder / "last.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        (temporary / "step").write_text(str(step), encoding="ascii")
+        scores, frames = [], []
+        for number, prediction in enumerate(predictions(predictor, self.samples, self.val)):
             scores.append(prediction.score)
-            if name:
-                write_png(temporary / f"{number}.png", prediction.q)  # numbered as the rows of images.parquet
-        if name:
-            _swap(temporary, self.folder / name)
-        return scores
+            write_png(temporary / f"{number}.png", prediction.q)  # numbered as the rows of images.parquet
+            if number in self.strip:
+                frames.append(strip.Frame(number, prediction.sample.name, strip.shrunk(prediction.q)))
+        return scores, frames
 
 
 def summary(scores: list[ImageScore]) -> Summary:
