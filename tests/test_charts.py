@@ -8,10 +8,6 @@ import pytest
 from ui import charts, progress
 
 
-def step(number: int, loss: float) -> dict:
-    return {"kind": "step", "step": number, "loss": loss, "lr": 1e-3}
-
-
 def validation(number: int, val: float | None, train: float | None, best: bool = False) -> dict:
     summary = [None if iou is None else {"pooled_iou": iou} for iou in (val, train)]
     return {"kind": "validation", "step": number, "val": summary[0], "train": summary[1], "best": best}
@@ -22,21 +18,36 @@ def series(option: dict) -> dict[str, dict]:
 
 
 def test_loss_curve_holds_every_step_and_its_running_mean():
-    drawn = series(charts.loss_curve([step(i, 1 / i) for i in range(1, 11)] + [{"kind": "note", "text": "x"}]))
-    assert drawn["Loss"]["data"] == [[i, 1 / i] for i in range(1, 11)]
+    drawn = series(charts.loss_curve(np.arange(1.0, 11), 1 / np.arange(1.0, 11)))
+    assert drawn["Loss"]["data"] == [[i, float(f"{1 / i:.6g}")] for i in range(1, 11)]
     assert len(drawn["Running mean"]["data"]) == 10
-    assert drawn["Learning rate"]["yAxisIndex"] == 1
 
 
-def test_a_long_training_is_thinned_but_ends_where_it_ended():
-    drawn = series(charts.loss_curve([step(i, float(i)) for i in range(1, 5001)]))
+def test_a_loss_without_a_logarithm_is_left_out():
+    drawn = series(charts.loss_curve(np.arange(1.0, 6), np.array([1.0, 0.0, np.nan, -1.0, 0.5])))
+    assert drawn["Loss"]["data"] == [[1, 1.0], [5, 0.5]]
+    assert series(charts.loss_curve(np.empty(0), np.empty(0)))["Loss"]["data"] == []
+
+
+def test_a_long_training_is_thinned_but_keeps_its_ends_and_every_spike():
+    loss = np.full(100_000, 0.5)
+    loss[0], loss[77_777], loss[-1] = 0.9, 12.0, 0.4
+    drawn = series(charts.loss_curve(np.arange(1.0, 100_001), loss))
     points = drawn["Loss"]["data"]
-    assert len(points) <= charts.MAX_POINTS and points[0] == [1, 1.0] and points[-1] == [5000, 5000.0]
+    assert len(points) <= charts.MAX_POINTS and points[0] == [1, 0.9] and points[-1] == [100_000, 0.4]
+    assert [77_778, 12.0] in points and points == sorted(points)
 
 
 def test_running_mean_looks_back_only():
-    assert charts.running_mean([1.0, 3.0, 5.0, 7.0], share=0.5) == [1.0, 2.0, 4.0, 6.0]
-    assert charts.running_mean([]) == []
+    assert charts.running_mean([1.0, 3.0, 5.0, 7.0], share=0.5).tolist() == [1.0, 2.0, 4.0, 6.0]
+    assert len(charts.running_mean([])) == 0
+
+
+def test_memory_is_in_mb_and_a_gpu_is_drawn_only_where_there_is_one():
+    step, used, none = np.array([1.0, 2.0]), np.array([5e8, 6e8]), np.full(2, np.nan)
+    drawn = series(charts.memory_curve(step, used, none))
+    assert list(drawn) == ["Trainer"] and drawn["Trainer"]["data"] == [[1, 500.0], [2, 600.0]]
+    assert list(series(charts.memory_curve(step, used, np.array([np.nan, 1e9])))) == ["Trainer", "GPU"]
 
 
 def test_iou_curve_marks_the_best_validation():
@@ -57,7 +68,7 @@ def test_without_a_validation_set_the_figure_says_so():
 
 
 def test_before_the_first_validation_nothing_is_claimed():
-    option = charts.iou_curve([step(1, 1.0)])
+    option = charts.iou_curve([])
     assert option["series"] == [] and "title" not in option
 
 

@@ -14,7 +14,7 @@ from seglib.data.sample import Sample
 from seglib.exceptions import InputError
 from ui import registry, routes
 from ui.compared import MASK_BGR, PREDICTION_BGR, compared_png
-from ui.live_training import strip_items
+from ui.live.pictures import strip_items
 
 
 def decoded(png: bytes) -> np.ndarray:

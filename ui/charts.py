@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from seglib.runs.columns import extremes
+
 SPLIT_COLOURS = {"train": "#0072B2", "val": "#E69F00", "unused": "#999999", "unlabelled": "#CC79A7"}
 KIND_COLOURS = {"fp": "#E69F00", "fn": "#56B4E9", "tp": "#009E73"}
 CLASS_COLOURS = {
@@ -25,68 +27,71 @@ CLASS_COLOURS = {
     "boundary_3px": "#A39420",
     "other": "#999999",
 }
-MAX_POINTS = 800
+MAX_POINTS, SMALL_POINTS = 800, 200
 NO_VALIDATION = "no validation set"
 
 
-def loss_curve(events: Sequence[Mapping[str, Any]], log: bool = False, rate: bool = True) -> dict[str, Any]:
-    """ECharts option: the loss of every step (thin), its running mean, and the learning rate on a second axis.
+def loss_curve(step: np.ndarray, loss: np.ndarray) -> dict[str, Any]:
+    """ECharts option: the loss of every step (thin; every spike is kept) and the mean of the steps before each.
 
-    With `log` a loss of 0 or less is left out: it has no place on such an axis.
+    On a logarithmic axis: a loss of 0 or less, or none, has no place on it and is left out.
     """
-    steps = thinned([e for e in events if e.get("kind") == "step" and e.get("loss") is not None])
-    loss = [[e["step"], e["loss"]] for e in steps if not log or e["loss"] > 0]
-    smooth = [[step, value] for (step, _), value in zip(loss, running_mean([y for _, y in loss]))]
-    option = _curves("Step", [_axis("Loss", log=log) | (_halvings([y for _, y in loss]) if log else {})])
+    there = loss > 0  # not NaN either
+    step, loss = step[there], loss[there]
+    option = _curves("Step", [_axis("Loss", log=True) | _halvings(loss)])
+    shown = extremes(loss, MAX_POINTS)
+    smooth = np.linspace(0, len(loss) - 1, min(len(loss), MAX_POINTS // 2)).astype(int)
     option["series"] = [
-        _line("Loss", loss, SPLIT_COLOURS["train"], width=1, opacity=0.35),
-        _line("Running mean", smooth, SPLIT_COLOURS["train"], width=2.5),
+        _line("Loss", _pairs(step, loss, shown), SPLIT_COLOURS["train"], width=1, opacity=0.35),
+        _line("Running mean", _pairs(step, running_mean(loss), smooth), SPLIT_COLOURS["train"], width=2.5),
     ]
-    if rate:
-        rates = [[e["step"], e["lr"]] for e in steps if e.get("lr") is not None]
-        option["yAxis"].append({**_axis("Learning rate"), "splitLine": {"show": False}})
-        option["series"].append({**_line("Learning rate", rates, "#999999", width=1, dashed=True), "yAxisIndex": 1})
     return option
 
 
-def rate_curve(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def rate_curve(step: np.ndarray, rate: np.ndarray) -> dict[str, Any]:
     """ECharts option: the learning rate of every step."""
-    steps = thinned([e for e in events if e.get("kind") == "step" and e.get("lr") is not None])
-    option = _curves("Step", [_axis("Learning rate")])
-    option["series"] = [_line("Learning rate", [[e["step"], e["lr"]] for e in steps], SPLIT_COLOURS["unused"], 2)]
+    return _small({"Learning rate": (step, rate)})
+
+
+def speed_curve(step: np.ndarray, samples_per_s: np.ndarray) -> dict[str, Any]:
+    """ECharts option: samples a second, as the mean of the steps before each: single steps jump about."""
+    known = ~np.isnan(samples_per_s)
+    return _small({"Samples per second": (step[known], running_mean(samples_per_s[known]))})
+
+
+def memory_curve(step: np.ndarray, process_bytes: np.ndarray, device_bytes: np.ndarray) -> dict[str, Any]:
+    """ECharts option: memory in MB (10^6 bytes) of the trainer with its workers and, where there is one, of the GPU."""
+    lines = {"Trainer": (step, process_bytes / 1e6)}
+    if not np.isnan(device_bytes).all():
+        lines["GPU"] = (step, device_bytes / 1e6)
+    option = _small(lines)
+    option["yAxis"][0]["min"] = 0
     return option
 
 
-def iou_curve(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def iou_curve(validations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """ECharts option: pooled IoU on train and val at every validation, the best one marked.
 
-    Without a validation set there is no val curve, and the title says so.
+    validations: the events. Without a validation set there is no val curve, and the title says so.
     """
-    validations = [e for e in events if e.get("kind") == "validation"]
-    series, has_val = [], any(e.get("val") for e in validations)
+    series = []
     for split in ("train", "val"):
-        points = [
-            [e["step"], e[split]["pooled_iou"]]
-            for e in validations
-            if (e.get(split) or {}).get("pooled_iou") is not None
-        ]
+        points = [[e["step"], iou] for e in validations if (iou := _pooled(e, split)) is not None]
         if points:
-            series.append(
-                {**_line(split, points, SPLIT_COLOURS[split], width=2.5), "showSymbol": True, "symbolSize": 6}
-            )
+            series.append({**_line(split, points, SPLIT_COLOURS[split], 2.5), "showSymbol": True, "symbolSize": 6})
     option = _curves("Step", [_axis("Pooled IoU", low=_floor(series))])
     option["series"] = series
-    best = [e for e in validations if e.get("best") and (e.get("val") or {}).get("pooled_iou") is not None]
+    best = [e for e in validations if e.get("best") and _pooled(e, "val") is not None]
     if best:
-        series[-1]["markPoint"] = _mark(best[-1]["step"], best[-1]["val"]["pooled_iou"])
-    if validations and not has_val:
-        option["title"] = {
-            "text": NO_VALIDATION,
-            "left": "center",
-            "top": 6,
-            "textStyle": {"fontSize": 12, "fontWeight": "normal"},
-        }
+        series[-1]["markPoint"] = _mark(best[-1]["step"], _pooled(best[-1], "val"))
+    if validations and not any(e.get("val") for e in validations):
+        style = {"fontSize": 12, "fontWeight": "normal"}
+        option["title"] = {"text": NO_VALIDATION, "left": "center", "top": 6, "textStyle": style}
     return option
+
+
+def _pooled(validation: Mapping[str, Any], split: str) -> float | None:
+    return (validation.get(split) or {}).get("pooled_iou")
 
 
 def histogram(values: Mapping[str, Sequence[float]], label: str, bins: int = 40, share: bool = True) -> go.Figure:
@@ -143,23 +148,34 @@ def budget_bar(budget: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def thinned(rows: Sequence[Any], most: int = MAX_POINTS) -> list[Any]:
-    """Every k-th row so that at most `most` remain, the last one always: a browser draws no more points than pixels."""
-    if len(rows) <= most:
-        return list(rows)
-    keep = np.unique(np.linspace(0, len(rows) - 1, most).round().astype(int))
-    return [rows[i] for i in keep]
-
-
-def running_mean(values: Sequence[float], share: float = 0.05) -> list[float]:
+def running_mean(values: Sequence[float] | np.ndarray, share: float = 0.05) -> np.ndarray:
     """Mean of the last `share` of all points (at least one) at each point: no look into the future."""
-    if not values:
-        return []
     width = max(1, round(len(values) * share))
     sums = np.concatenate([[0.0], np.cumsum(values)])
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(0, ends - width)
-    return ((sums[ends] - sums[starts]) / (ends - starts)).tolist()
+    return (sums[ends] - sums[starts]) / (ends - starts)
+
+
+def _pairs(x: np.ndarray, y: np.ndarray, places: np.ndarray) -> list[list[float]]:
+    """[[x, y], …] at `places`, as JSON takes it, six digits of y: the browser is sent no more than it can draw."""
+    return [[int(a), float(f"{b:.6g}")] for a, b in zip(x[places], y[places])]
+
+
+def _small(lines: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    """One of the curves beside the main ones: low, its name stands above it. A missing value is left out."""
+    option = _curves("", [_axis("")])
+    option["grid"] = {"left": 4, "right": 16, "top": 12, "bottom": 4 if len(lines) == 1 else 28, "containLabel": True}
+    option["xAxis"]["splitNumber"] = 4
+    option["yAxis"][0]["splitNumber"] = 3
+    if len(lines) == 1:
+        del option["legend"]
+    colours = (SPLIT_COLOURS["unlabelled"], SPLIT_COLOURS["val"])
+    option["series"] = []
+    for (name, (x, y)), colour in zip(lines.items(), colours):
+        x, y = x[~np.isnan(y)], y[~np.isnan(y)]
+        option["series"].append(_line(name, _pairs(x, y, extremes(y, SMALL_POINTS)), colour, 2))
+    return option
 
 
 def _floor(series: Sequence[Mapping[str, Any]]) -> float:
@@ -187,11 +203,11 @@ def _axis(name: str, log: bool = False, low: float | None = None) -> dict[str, A
     return axis if low is None else {**axis, "min": round(float(low), 3), "max": 1}
 
 
-def _halvings(values: Sequence[float]) -> dict[str, Any]:
+def _halvings(values: np.ndarray) -> dict[str, Any]:
     """A logarithmic axis whose lines lie a factor of two apart, just around the positive `values`."""
-    if not values:
+    if not len(values):
         return {"logBase": 2}
-    low, high = (float(np.log2(v)) for v in (min(values), max(values)))
+    low, high = (float(np.log2(v)) for v in (values.min(), values.max()))
     return {"logBase": 2, "min": 2.0 ** np.floor(low), "max": 2.0 ** max(np.ceil(high), np.floor(low) + 1)}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from seglib.runs.events import Progress
 from seglib.runs.jobs import Job
 from seglib.runs.store import Run
 from ui.literal import literal
@@ -45,8 +46,16 @@ def of_run(run: Run) -> Standing:
     state, progress = run.state(), run.progress()
     fraction = min(1.0, progress.step / progress.planned_steps) if progress.planned_steps else None
     steps = f"step {progress.step}" + (f" of {progress.planned_steps}" if progress.planned_steps else "")
-    iou = f" · best IoU {progress.best_iou:.4f}" if progress.best_iou is not None else ""
-    return Standing(state.name, state.reason, state.live, fraction, steps + iou, progress.seconds_left)
+    return Standing(state.name, state.reason, state.live, fraction, steps + best(progress), progress.seconds_left)
+
+
+def best(progress: Progress) -> str:
+    """` · best 0.9312 at step 480, 2 min ago`; '' before the first validation or without a val set."""
+    if progress.best_iou is None:
+        return ""
+    since, ended = progress.seconds_since_best, bool(progress.finished)
+    ago = f", {duration(since)} {'before the end' if ended else 'ago'}" if since is not None and since >= 1 else ""
+    return f" · best {progress.best_iou:.4f} at step {progress.best_step}{ago}"
 
 
 def of_job(job: Job) -> Standing:
@@ -84,7 +93,7 @@ def badge(state: str) -> None:
 
 
 def line(standing: Standing) -> str:
-    """`step 120 of 500 · best IoU 0.91 · about 3 min left`."""
+    """`step 120 of 500 · best 0.9312 at step 100, 40 s ago · about 3 min left`."""
     parts = [standing.text] if standing.text else []
     if standing.live and standing.seconds_left is not None:
         parts.append(f"about {duration(standing.seconds_left)} left")

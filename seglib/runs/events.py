@@ -21,7 +21,7 @@ def tail(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     A line that is not JSON (a writer was killed inside it) is left out. A file shorter than `offset` starts anew.
     """
     lines, offset = _lines(path, offset)
-    return [e for e in map(_parsed, lines) if e is not None], offset
+    return _all_parsed(lines), offset
 
 
 def _lines(path: Path, offset: int) -> tuple[list[bytes], int]:
@@ -42,6 +42,21 @@ def _without_early_steps(lines: list[bytes]) -> list[bytes]:
     steps = [i for i, line in enumerate(lines) if line.startswith(_STEP)]
     dropped = set(steps[:-1])
     return [line for i, line in enumerate(lines) if i not in dropped]
+
+
+def _all_parsed(lines: list[bytes]) -> list[dict[str, Any]]:
+    """As one JSON list, which takes two thirds of the time; line by line where one of them is no JSON."""
+    try:
+        found = json.loads(b"[" + b",".join(lines) + b"]") if all(map(_looks_whole, lines)) else None
+    except ValueError:
+        found = None
+    if found is None or len(found) != len(lines):
+        return [event for event in map(_parsed, lines) if event is not None]
+    return [event for event in found if isinstance(event, dict)]
+
+
+def _looks_whole(line: bytes) -> bool:
+    return line[:1] == b"{" and line[-1:] == b"}"
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
@@ -76,9 +91,15 @@ class Progress:
     samples_per_s: float | None = None
     best_iou: float | None = None
     best_step: int | None = None
+    best_elapsed_s: float | None = None
     last_iou: float | None = None
     last_validation_step: int | None = None
     finished: str = ""
+
+    @property
+    def seconds_since_best(self) -> float | None:
+        """Of training and validation, since the best validation so far."""
+        return None if self.best_elapsed_s is None else max(0.0, self.elapsed_s - self.best_elapsed_s)
 
     @property
     def seconds_left(self) -> float | None:
@@ -111,7 +132,7 @@ def _validated(progress: Progress, event: dict[str, Any]) -> dict[str, Any]:
     iou = (event.get("val") or {}).get("pooled_iou")
     news: dict[str, Any] = {"last_iou": iou, "last_validation_step": event.get("step")}
     if event.get("best"):
-        news |= {"best_iou": iou, "best_step": event.get("step")}
+        news |= {"best_iou": iou, "best_step": event.get("step"), "best_elapsed_s": event.get("elapsed_s")}
     return news
 
 
