@@ -1,0 +1,98 @@
+"""Wording: a difference with its interval as one sentence that claims no more than the interval allows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from seglib.experiments import statistics
+from seglib.experiments.statistics import Units
+
+if TYPE_CHECKING:
+    from seglib.experiments.answers import Difference
+
+
+def claim(d: Difference) -> str:
+    """`dice is ahead of bce by 0.6 points, 95 % interval 0.1 to 1.0, within this one movie, 2 seeds.`
+
+    Points are hundredths of pooled val IoU. Whoever is ahead is named first.
+    """
+    if d.points < 0:
+        return claim(_turned(d))
+    if d.low is None or d.high is None:
+        return (
+            f"{d.a} and {d.b}: {_signed(d.points)} points {d.scope}, {_seeds(d)}; "
+            f"too few val images for an interval, so no claim."
+        )
+    interval = f"95 % interval {_plain(d.low)} to {_plain(d.high)}, {d.scope}, {_seeds(d)}"
+    if round(d.low, 1) <= 0:  # as it stands on the screen: an interval from 0.0 allows no claim
+        return f"{d.a} and {d.b} cannot be told apart: difference {_signed(d.points)} points, {interval}{_doubt(d)}."
+    if doubt := _doubt(d):
+        return f"{d.a} is not shown to be ahead of {d.b}: {_signed(d.points)} points, {interval}{doubt}."
+    return f"{d.a} is ahead of {d.b} by {d.points:.1f} points, {interval}{_over_seeds(d)}."
+
+
+def scope_of(units: Units) -> str:
+    """What the interval speaks of: the groups it was drawn from, or no more than the movies that were seen."""
+    if units.kind == "groups":
+        return f"over {units.n} groups"
+    n = len(units.members)
+    return "within this one movie" if n == 1 else f"within these {n} movies"
+
+
+def method_of(units: Units, n_images: int) -> str:
+    """How the interval was made, for the small print."""
+    if units.kind == "groups":
+        return (
+            f"Intervals: bootstrap over {units.n} groups of val images ({n_images} images), {statistics.DRAWS} draws, "
+            "both set-ups on the same draw."
+        )
+    about = (
+        f"Intervals: circular bootstrap over blocks of {units.block} consecutive frames ({n_images} frames, about "
+        f"{units.n} blocks), as long as the autocorrelation of the differences asks; {statistics.DRAWS} draws, both "
+        f"set-ups on the same draw. With fewer than {statistics.MIN_GROUPS} groups they say nothing of another movie."
+    )
+    return (
+        about
+        if units.n >= statistics.MIN_BLOCKS
+        else f"{about} Fewer than {statistics.MIN_BLOCKS} blocks: no interval."
+    )
+
+
+def _turned(d: Difference) -> Difference:
+    def minus(value: float | None) -> float | None:
+        return None if value is None else -value
+
+    per_seed = tuple((seed, -value) for seed, value in d.per_seed)
+    turned = replace(d, a=d.b, b=d.a, points=-d.points, low=minus(d.high), high=minus(d.low), per_seed=per_seed)
+    return replace(turned, seed_low=minus(d.seed_high), seed_high=minus(d.seed_low))
+
+
+def _doubt(d: Difference) -> str:
+    """What seeds say against it; '' where they do not."""
+    if any(value <= 0 for _, value in d.per_seed) and d.points > 0:
+        shown = ", ".join(_signed(value) for _, value in d.per_seed)
+        return f"; its seeds disagree ({shown})"
+    if d.seed_low is not None and d.seed_low <= 0:
+        return f"; over seeds the interval is {_plain(d.seed_low)} to {_plain(d.seed_high)}"
+    return ""
+
+
+def _over_seeds(d: Difference) -> str:
+    if d.seed_low is None:
+        return "" if d.n_seeds > 1 else ": another seed may turn it"
+    return f", over seeds {_plain(d.seed_low)} to {_plain(d.seed_high)}"
+
+
+def _seeds(d: Difference) -> str:
+    return f"{d.n_seeds} seed{'' if d.n_seeds == 1 else 's'}"
+
+
+def _signed(value: float) -> str:
+    return f"{_plain(value)}" if value < 0 else f"+{value:.1f}"
+
+
+def _plain(value: float | None) -> str:
+    """One decimal, a real minus sign; never −0.0."""
+    rounded = round(value or 0.0, 1) + 0.0
+    return f"−{-rounded:.1f}" if rounded < 0 else f"{rounded:.1f}"
