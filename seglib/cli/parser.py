@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from seglib.cli import data, importing, predict, realism, scoring, training, weakness
+from seglib.cli import data, experiment, importing, predict, realism, scoring, training, weakness
 from seglib.exceptions import InputError
 from seglib.training.config import PRESETS
 
@@ -32,6 +32,7 @@ def build_parser() -> Parser:
     _add_predict(commands)
     _add_weakness(commands)
     _add_realism(commands)
+    _add_experiment(commands)
     return parser
 
 
@@ -137,6 +138,11 @@ def _add_realism(commands: Any) -> None:
     parser.add_argument("--draws", type=_draws, default=64)
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(command=realism.realism)
+
+
+def _add_experiment(commands: Any) -> None:
+    parser = commands.add_parser("experiment", help="one question asked of many runs: a grid, or a search")
+    experiment.add_commands(parser.add_subparsers(required=True, metavar="WHAT", parser_class=Parser))
 
 
 def _draws(text: str) -> int:

@@ -18,9 +18,14 @@ def move_to_bin(run: Run) -> Run:
         raise InputError(f"run {run.id} is {state}; stop it before moving it to the bin.")
     with lock.hold(run.folder):  # nobody can resume it between the look and the move
         pass
-    target = _free(run.folder.parent / BIN, run.id)
+    return Run(put_away(run.folder))
+
+
+def put_away(folder: Path) -> Path:
+    """Move a folder that nobody works in to `.bin/` beside it; where it is then."""
+    target = _free(folder.parent / BIN, folder.name)
     target.parent.mkdir(exist_ok=True)
-    return _moved(run.folder, target)
+    return _moved(folder, target).folder
 
 
 def restore(name: str, root: str | Path | None = None) -> Run:

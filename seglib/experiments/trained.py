@@ -1,0 +1,64 @@
+"""Trained: the run that a config was trained to its end as already, on the same pictures. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from seglib.data.dataset import open_dataset
+from seglib.exceptions import InputError
+from seglib.runs.store import Run, list_runs, located
+from seglib.settings import plain
+from seglib.training.config import Config
+
+
+class Trained:
+    """The finished runs under `root`, as they are now. The pictures are read once, and only when a config agrees."""
+
+    def __init__(self, root: Path):
+        self._runs = [run for run in list_runs(root) if run.state().name == "finished"]
+        self._configs: dict[Run, dict[str, Any] | None] = {}
+        self._prints: dict[tuple[Any, ...], str] = {}
+
+    def run_of(self, config: Config) -> Run | None:
+        """The oldest finished run of this very config on the same pixels and split; None if there is none."""
+        wanted = compared(config)
+        for run in reversed(self._runs):
+            written = run.settings()
+            if written.get("training", {}).get("seed") != config.training.seed:
+                continue  # cheap, and true of most
+            if self._config(run) == wanted and self._same_pictures(run, config):
+                return run
+        return None
+
+    def _config(self, run: Run) -> dict[str, Any] | None:
+        if run not in self._configs:
+            try:
+                self._configs[run] = compared(as_trained(run))
+            except (InputError, TypeError):
+                self._configs[run] = None
+        return self._configs[run]
+
+    def _same_pictures(self, run: Run, config: Config) -> bool:
+        fingerprint = run.environment().get("data", {}).get("fingerprint")
+        return bool(fingerprint) and fingerprint == self._fingerprint(config)
+
+    def _fingerprint(self, config: Config) -> str:
+        data = config.data
+        key = (data.path, data.grouping, data.split, data.fold)
+        if key not in self._prints:
+            dataset = open_dataset(data.path, grouping=data.grouping, split=data.split, fold=data.fold)
+            self._prints[key] = dataset.fingerprint()
+        return self._prints[key]
+
+
+def as_trained(run: Run) -> Config:
+    """The run's config, with the larger budget of a resume if it was given one."""
+    config = run.config()
+    return replace(config, training=replace(config.training, **run.record().get("budget", {})))
+
+
+def compared(config: Config) -> dict[str, Any]:
+    """What decides the result: the whole config, the data's folder in one way of writing."""
+    return plain(replace(config, data=replace(config.data, path=str(located(config.data.path)))))
