@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import types
 import typing
@@ -57,12 +58,15 @@ class Spec:
 
 def specs(cls: type, prefix: str = "") -> Iterator[Spec]:
     """Every setting of a (nested) settings class, in order, with dotted paths such as `model.depth`."""
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     for f in fields(cls):
         if is_dataclass(hints[f.name]):
             yield from specs(hints[f.name], f"{prefix}{f.name}.")
         elif "help" in f.metadata:
             yield _spec(f, hints[f.name], prefix)
+
+
+_hints = functools.cache(typing.get_type_hints)
 
 
 def _spec(f: dataclasses.Field, hint: Any, prefix: str) -> Spec:
@@ -87,11 +91,14 @@ class Settings:
     """Base of all settings classes: checks every value against its field's metadata when built."""
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
-        for f in fields(self):
-            if "help" in f.metadata:
-                spec = _spec(f, hints[f.name], "")
-                object.__setattr__(self, f.name, _checked(spec, getattr(self, f.name)))
+        for spec in _own_specs(type(self)):
+            object.__setattr__(self, spec.path, _checked(spec, getattr(self, spec.path)))
+
+
+@functools.cache
+def _own_specs(cls: type) -> tuple[Spec, ...]:
+    """Those that stand in `cls` itself; a form builds its settings at every look, so they are read once."""
+    return tuple(_spec(f, _hints(cls)[f.name], "") for f in fields(cls) if "help" in f.metadata)
 
 
 def _checked(spec: Spec, value: Any) -> Any:
@@ -172,7 +179,7 @@ def build(cls: type, values: Mapping[str, Any], where: str = "") -> Any:
     """
     if not isinstance(values, Mapping):
         raise InputError(f"{where.rstrip('.') or 'the settings'}: got {values!r}, expected a mapping of settings.")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     known = {f.name for f in fields(cls)}
     for key in values:
         if key not in known:

@@ -171,7 +171,7 @@ def test_start_trains_for_real_and_its_curves_are_shown(home):
     at.run()
     assert not at.exception and not at.error
     assert {m.label: m.value for m in at.metric}["Best val IoU"] == f"{run.best_iou():.4f}"
-    assert len(at.get("echarts_chart")) == 4 and "IoU at each validation" in texts(at)
+    assert len(at.get("echarts_chart")) == 5 and "IoU at each validation" in texts(at)
     assert "2 of 2 validation images" in texts(at)
     at.get_by_key("train_view").set_value("New training").run()
     at.text_input(key="train_name").set_value("my first run").run()

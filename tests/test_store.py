@@ -11,7 +11,9 @@ from tiny_run import make_data, tiny_config, wait_until
 
 from seglib.exceptions import InputError
 from seglib.runs import bin as run_bin
-from seglib.runs import events, identity, launcher, lock, record, store, validation
+from seglib.runs import events, files, identity, launcher, lock, record, store, validation
+from seglib.runs.files import read_json, write_json
+from seglib.runs.store import Run
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HOLDER = "import sys, time\nfrom pathlib import Path\nfrom seglib.runs import lock\n"
@@ -236,3 +238,29 @@ def test_a_validation_that_is_not_there_is_said_clearly(run):
         validation.scores(run)
     with pytest.raises(InputError, match="best and last only"):
         validation.probability(run, "000002", 0)
+
+
+def test_what_is_read_often_is_parsed_once_and_anew_when_it_has_changed(tmp_path, monkeypatch):
+    folder = tmp_path / "checkpoints" / "a"
+    folder.mkdir(parents=True)
+    write_json(folder / "config.json", {"data": {"path": "one"}})
+    run = Run(folder)
+    assert run.settings()["data"]["path"] == "one" and run.name == "a"
+    parsed = []
+    monkeypatch.setattr(files, "read_json", lambda path: parsed.append(path.name) or read_json(path))
+    assert run.settings()["data"]["path"] == "one" and parsed == []
+    write_json(folder / "config.json", {"data": {"path": "two"}})
+    assert run.settings()["data"]["path"] == "two" and parsed == ["config.json"]
+    run.rename("other")
+    assert run.name == "other"
+    (folder / "config.json").unlink()
+    assert run.settings() == {} and store.list_runs(tmp_path / "checkpoints") == []
+
+
+def test_a_run_that_starts_again_is_not_shown_as_ended(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    record.update(folder, "failed", "disk full")
+    assert str(Run(folder).state()) == "failed" and Run(folder).state().reason == "disk full"
+    record.update(folder, "starting", boot_id=identity.boot_id())
+    assert str(Run(folder).state()) == "starting"

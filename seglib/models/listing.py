@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from seglib.exceptions import InputError
@@ -39,12 +40,12 @@ def model_names(file: Path = YOUR_MODELS) -> list[ModelEntry]:
     Names that start with an underscore and names of built-in models are left out. If the file cannot be read or does
     not parse, only UNet: `problem(file)` says why.
     """
-    built_in = [entry for entry in _entries(_parse(BUILT_IN)) if entry.name in BUILT_IN_NAMES]
+    built_in = [entry for entry in _entries(BUILT_IN) if entry.name in BUILT_IN_NAMES]
     try:
-        tree = _parse(file)
+        found = _entries(file)
     except (OSError, SyntaxError, ValueError):
         return built_in
-    own = [entry for entry in _entries(tree) if entry.name not in BUILT_IN_NAMES and not entry.name.startswith("_")]
+    own = [entry for entry in found if entry.name not in BUILT_IN_NAMES and not entry.name.startswith("_")]
     return built_in + own
 
 
@@ -61,25 +62,31 @@ def check_name(name: str, file: Path = YOUR_MODELS) -> str:
 def problem(file: Path = YOUR_MODELS) -> Problem | None:
     """What keeps `file`, or a class in it, out of the list; None if all is well."""
     try:
-        tree = _parse(file)
+        found = _entries(file)
     except OSError as error:
         return Problem(Path(file), 0, f"cannot be read: {error.strerror}")
     except SyntaxError as error:
         return Problem(Path(file), error.lineno or 0, f"does not parse: {error.msg}")
     except ValueError as error:
         return Problem(Path(file), 0, f"is not text in UTF-8: {error}")
-    for entry in _entries(tree):
+    for entry in found:
         if entry.name in BUILT_IN_NAMES:
             return Problem(Path(file), entry.line, f"class {entry.name} has the name of a built-in model; rename it")
     return None
 
 
-def _parse(file: Path) -> ast.Module:
-    return ast.parse(Path(file).read_text(encoding="utf-8"), filename=str(file))
+def _entries(file: Path) -> tuple[ModelEntry, ...]:
+    """Top-level classes with a model as base, directly or through a class further up in the same file.
+
+    A page asks several times a second: a file is parsed again only when it has changed.
+    """
+    stat = Path(file).stat()
+    return _parsed(str(file), (stat.st_mtime_ns, stat.st_size, stat.st_ino))
 
 
-def _entries(tree: ast.Module) -> list[ModelEntry]:
-    """Top-level classes with a model as base, directly or through a class further up in the same file."""
+@lru_cache(maxsize=16)
+def _parsed(file: str, stamp: tuple[int, int, int]) -> tuple[ModelEntry, ...]:
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"), filename=file)
     models = _BASES | _aliases(tree)
     entries: dict[str, ModelEntry] = {}
     for node in tree.body:
@@ -87,7 +94,7 @@ def _entries(tree: ast.Module) -> list[ModelEntry]:
             models.add(node.name)
             doc = (ast.get_docstring(node) or "").partition("\n")[0]
             entries[node.name] = ModelEntry(node.name, node.lineno, doc)
-    return list(entries.values())
+    return tuple(entries.values())
 
 
 def _aliases(tree: ast.Module) -> set[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections import OrderedDict
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from seglib.files import put_in_place
@@ -34,3 +36,32 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+class JsonFiles:
+    """JSON objects of files that are read far more often than written: parsed again only when the file has changed.
+
+    What `read` returns is shared by all who ask: never change it. Safe for several threads.
+    """
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most, self._lock = most, Lock()
+        self._known: OrderedDict[str, tuple[tuple[int, int, int], dict[str, Any]]] = OrderedDict()
+
+    def read(self, path: str) -> dict[str, Any]:
+        """As `read_json`."""
+        try:
+            stat = os.stat(path)  # noqa: PTH116 (a Path costs more than the look itself)
+        except OSError:
+            return {}
+        stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        with self._lock:
+            known = self._known.get(path)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        content = read_json(Path(path))
+        with self._lock:
+            self._known[path] = (stamp, content)
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
+        return content

@@ -17,6 +17,7 @@ from seglib.runs.files import read_json, write_json
 STATES = ("queued", "starting", "running", "stopping", "stopped", "finished", "failed", "interrupted")
 JOB_STATES = ("starting", "running", "stopping", "done", "failed", "cancelled", "interrupted")
 LIVE = ("starting", "running", "stopping")
+ENDED = ("stopped", "finished", "failed", "interrupted")  # of a run: only a person starts it again
 # A worker takes its lock before it imports anything heavy; one that has not after this long never will.
 START_GRACE_S = 8.0
 _DIED = "it ended without a word: killed, or out of memory; resume goes on from the last checkpoint"

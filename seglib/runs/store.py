@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from seglib.exceptions import InputError
 from seglib.runs import events, process, record
-from seglib.runs.files import read_json, write_json
+from seglib.runs.files import JsonFiles, read_json, write_json
 from seglib.runs.process import REPOSITORY
 from seglib.settings import nearest
 from seglib.training.config import Config, read_config
@@ -19,6 +20,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _WINDOWS_RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10))}
 _OTHER_FILES = {"queue.json", "queue.lock", "experiments"}
 _follower = events.Follower()
+_json = JsonFiles()
 
 
 def checkpoints_root() -> Path:
@@ -33,6 +35,7 @@ def portable(path: str | Path) -> str:
     return path.relative_to(REPOSITORY).as_posix() if inside else str(path)
 
 
+@lru_cache(maxsize=1024)
 def located(path: str | Path) -> Path:
     """The absolute path that `portable` stored."""
     return (REPOSITORY / Path(path).expanduser()).resolve()
@@ -43,6 +46,13 @@ class Run:
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder).expanduser().resolve()
+
+    @classmethod
+    def _resolved(cls, folder: Path) -> Run:
+        """Without asking the file system for a path that is absolute already."""
+        run = cls.__new__(cls)
+        run.folder = folder
+        return run
 
     def __repr__(self) -> str:
         return f"Run({self.id!r})"
@@ -62,8 +72,8 @@ class Run:
         return read_config(self.folder / "config.json")
 
     def settings(self) -> dict[str, Any]:
-        """config.json as it stands, for lists: cheap, and never an error."""
-        return read_json(self.folder / "config.json")
+        """config.json as it stands, for lists: cheap, and never an error. Shared by all who ask: do not change it."""
+        return _json.read(f"{self.folder}/config.json")
 
     def record(self) -> dict[str, Any]:
         """run.json as it stands: what the trainer last said. For the truth ask `state()`."""
@@ -75,6 +85,9 @@ class Run:
     def state(self) -> record.State:
         """What is true now; a dead trainer is never shown as running."""
         process.reap()
+        written = _json.read(f"{self.folder}/run.json")
+        if written.get("state") in record.ENDED:  # nobody to look for: most runs of a list
+            return record.at_rest(written)
         return record.current(self.folder)
 
     def data_path(self) -> Path:
@@ -146,7 +159,7 @@ class Run:
         self._write_label(note=note.strip())
 
     def _label(self) -> dict[str, Any]:
-        return read_json(self.folder / "label.json")
+        return _json.read(f"{self.folder}/label.json")
 
     def _write_label(self, **news: str) -> None:
         write_json(self.folder / "label.json", {**self._label(), **news})
@@ -166,18 +179,25 @@ def check_id(run_id: str) -> str:
     return run_id
 
 
-def _folders(root: Path) -> Iterator[Path]:
-    if root.is_dir():
-        for entry in os.scandir(root):
-            if not entry.name.startswith(".") and entry.is_dir() and Path(entry.path, "config.json").exists():
-                yield Path(entry.path)
-
-
 def list_runs(root: str | Path | None = None) -> list[Run]:
     """Every run under `root`, newest first."""
-    root = Path(root) if root else checkpoints_root()
-    stamped = [((folder / "config.json").stat().st_mtime_ns, folder.name, folder) for folder in _folders(root)]
-    return [Run(folder) for *_, folder in sorted(stamped, reverse=True)]
+    root = Path(root).expanduser().resolve() if root else checkpoints_root()
+    return [run for *_, run in sorted(_found(root), key=lambda found: found[:2], reverse=True)]
+
+
+def _found(root: Path) -> Iterator[tuple[int, str, Run]]:
+    """When each run was made, its folder's name, and it. Called several times a rerun: one look at each folder."""
+    if not root.is_dir():
+        return
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name in _OTHER_FILES:
+                continue
+            try:
+                made = os.stat(f"{entry.path}/config.json").st_mtime_ns  # noqa: PTH116
+            except OSError:
+                continue
+            yield made, entry.name, Run(entry.path) if entry.is_symlink() else Run._resolved(Path(entry.path))
 
 
 def find_run(name_or_path: str | Path, root: str | Path | None = None) -> Run:
