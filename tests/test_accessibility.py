@@ -29,7 +29,7 @@ async (known) => {
 PAGES = [
     *("/", "/data", "/data?view=Statistics", "/data?view=Findings", "/data?image=0"),
     *("/data?view=Split", "/data?view=Normalisation"),
-    *("/augment", "/train", "/errors", "/predict"),
+    *("/augment", "/train", "/compare", "/errors", "/predict"),
 ]
 
 
