@@ -1,57 +1,27 @@
-"""The Train page under AppTest: the form, what it refuses, a real training, runs renamed, binned and resumed."""
+"""The Train page under AppTest: the form grown from the config, what it refuses, a real training."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
+import train_page
 from conftest import make_disc_data
 from streamlit.testing.v1 import AppTest
-from tiny_run import finished_run, tiny_config, wait_until
+from tiny_run import tiny_config, wait_until
+from train_page import command, ended, page, setting, texts
 
 from seglib.models import listing
-from seglib.runs import bin as runs_bin
-from seglib.runs import launcher, record
-from seglib.runs.events import EventFile
-from seglib.runs.files import write_json
-from seglib.runs.store import Run, list_runs
+from seglib.runs import launcher
+from seglib.runs.store import list_runs
 from seglib.settings import plain
 from seglib.training.config import resolve
-from ui import form, registry, run_list
-
-SHELL = Path(__file__).resolve().parents[1] / "ui" / "shell.py"
+from ui import form, registry
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Path:
-    """Discs as the only data set besides a demo that is never opened; runs in a place of their own."""
-    monkeypatch.setenv("SEGLIB_DATASETS", str(tmp_path / "datasets.json"))
-    monkeypatch.setenv("SEGLIB_CHECKPOINTS", str(tmp_path / "checkpoints"))
-    monkeypatch.setenv("SEGLIB_CACHE", str(tmp_path / "cache"))
-    make_disc_data(tmp_path / "discs")
-    monkeypatch.setenv("SEGLIB_DEMO", str(tmp_path / "discs"))
-    registry.add(tmp_path / "discs")
-    return tmp_path
-
-
-def page(data: str = "demo", **query: str) -> AppTest:
-    at = AppTest.from_file(str(SHELL), default_timeout=60)
-    for key, value in {"data": data, **query}.items():
-        at.query_params[key] = value
-    return at.switch_page("../pages/train.py").run()
-
-
-def setting(at: AppTest, path: str):
-    return at.get_by_key(f"train_set_{path}")
-
-
-def texts(at: AppTest) -> str:
-    return " ".join(e.value for kind in (at.error, at.warning, at.info, at.caption, at.markdown) for e in kind)
-
-
-def command(at: AppTest) -> str:
-    return next(code.value for code in at.code if code.value.startswith("python -m seglib"))
+    return train_page.places(tmp_path, monkeypatch)
 
 
 def test_every_setting_that_matters_has_its_widget(home):
@@ -129,10 +99,6 @@ def test_no_train_image_disables_the_start(home):
     assert "nothing to train on" in texts(at)
 
 
-def ended(run: Run, reason: str = "for some reason") -> None:
-    record.update(run.folder, "failed", reason)
-
-
 def test_a_data_set_that_is_gone_leaves_its_runs_to_look_at(home):
     folder = make_disc_data(home / "moved")
     registry.add(folder)
@@ -176,70 +142,3 @@ def test_start_trains_for_real_and_its_curves_are_shown(home):
     at.get_by_key("train_view").set_value("New training").run()
     at.text_input(key="train_name").set_value("my first run").run()
     assert at.button(key="train_start").disabled and "exists already" in texts(at)
-
-
-@pytest.fixture
-def finished(home, tmp_path) -> Run:
-    run = finished_run(tmp_path)
-    registry.add(run.data_path())
-    return run
-
-
-def test_a_finished_run_can_be_cloned_and_asks_for_more_to_resume(finished):
-    at = page(finished.data_path().name, run=finished.id)
-    at.selectbox(key="train_clone").select(finished.id).run()
-    assert setting(at, "model.channels").value == 2 and setting(at, "training.steps").value == 4
-    at.get_by_key("train_view").set_value("Curves").run()
-    steps = at.number_input(key=f"train_more_steps_{finished.id}")
-    assert (steps.min, steps.value) == (4, 8) and not at.button(key="train_resume_start").disabled
-    steps.set_value(4).run()
-    assert at.button(key="train_resume_start").disabled
-
-
-def pick(at: AppTest, row: int) -> AppTest:
-    at.session_state[run_list.TABLE] = {"selection": {"rows": [row], "columns": [], "cells": []}}
-    return at.run()
-
-
-def test_a_run_is_renamed_noted_binned_and_brought_back(finished, home):
-    at = pick(page(finished.data_path().name), 0)
-    assert not at.exception
-    at.text_input(key=f"train_name_of_{finished.id}").set_value("the good one")
-    at.text_area(key=f"train_note_of_{finished.id}").set_value("first try")
-    next(b for b in at.button if b.label == "Save").click().run()
-    assert (finished.name, finished.note) == ("the good one", "first try")
-    at = pick(page(finished.data_path().name), 0)
-    row = at.dataframe[0].value.iloc[0]
-    assert (row["Run"], row["Note"], row["Best val IoU"]) == ("the good one", "first try", f"{finished.best_iou():.4f}")
-    at.button(key="train_bin").click().run()
-    assert not at.exception and not list_runs(home / "checkpoints")
-    assert [run.id for run in runs_bin.binned(home / "checkpoints")] == [finished.id] and "is in the bin" in texts(at)
-    at.button(key="train_undo").click().run()
-    assert not at.exception and [run.id for run in list_runs(home / "checkpoints")] == [finished.id]
-    assert "is in the bin" not in texts(at)
-
-
-def test_a_failed_run_says_its_reason_and_one_without_val_that_it_has_none(home):
-    run = launcher.create(tiny_config(home / "discs"), "lost", home / "checkpoints")
-    ended(run, "out of memory: a smaller model.channels needs less")
-    events = EventFile(run.folder / "events.jsonl")
-    summary = {"pooled_iou": 0.5, "mean_iou": 0.5, "pooled_dice": 0.6, "n_images": 4, "n_undefined": 0}
-    events.append({"kind": "step", "step": 2, "loss": 0.7, "lr": 0.1, "samples_per_s": 3.0, "elapsed_s": 1.0})
-    events.append({"kind": "validation", "step": 2, "elapsed_s": 1.0, "best": True, "val": None, "train": summary})
-    events.close()
-    at = page(run=run.id)
-    assert list(at.dataframe[0].value["Best val IoU"]) == ["no validation set"]
-    at.get_by_key("train_view").set_value("Curves").run()
-    assert not at.exception and at.error[0].value == "out of memory: a smaller model.channels needs less"
-    assert {m.label: (m.value, m.delta) for m in at.metric}["Best val IoU"] == ("–", "no validation set")
-    chart = json.loads(next(c for c in at.get("echarts_chart") if "Pooled" in c.proto.spec).proto.spec)
-    assert chart["title"]["text"] == "no validation set"
-
-
-def test_a_config_from_another_version_is_one_line(home):
-    run = launcher.create(tiny_config(home / "discs"), "old", home / "checkpoints")
-    ended(run)
-    write_json(run.folder / "config.json", {**run.settings(), "model": {"depht": 3}})
-    at = page()
-    at.selectbox(key="train_clone").select("old").run()
-    assert not at.exception and "depht" in texts(at)

@@ -1,45 +1,32 @@
-"""A form grown from the config's own metadata: one widget a setting, the basic ones in sight, the rest by section.
+"""What the Train page's form holds: one dict of settings in the session, and what of it differs from the preset.
 
-Values live in one dict in the session, not in the widgets: leaving the page and coming back changes nothing, and a
-preset or another run fills them all at once. Keys of widgets are `train_` and the setting's path.
+Values live here, not in the widgets: leaving the page and coming back changes nothing, and a preset or another run
+fills them all at once. Keys of widgets are `train_set_` and the setting's path.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
 
-from seglib.augment.recipe import RECIPES_FOLDER, list_recipes, load_recipe
+from seglib.augment.recipe import list_recipes, load_recipe
 from seglib.exceptions import InputError
-from seglib.settings import Spec, build, flatten, nest, plain, specs
-from seglib.training.config import BUDGET, Config, resolve
+from seglib.settings import Spec, build, nest, plain
+from seglib.training.config import PRESETS, Config, resolve
+from seglib.training.differences import LIMITS, Difference, all_settings, between, flat, named_recipe
 from ui import recipe_bar
-from ui.glossary import explain
 
-VALUES, RECIPE, BROKEN = "train_values", "train_recipe", "train_broken"
+VALUES, RECIPE, BROKEN, BASE = "train_values", "train_recipe", "train_broken", "train_base"
+RECIPE_NAME = "train_recipe_name"
 NORMALISATION = "normalisation_for_training"  # the Train page starts with this one, sent by the Data page
-SECTIONS = {
-    "model": ("More on the network", ":material/account_tree:"),
-    "loss": ("More on the loss", ":material/target:"),
-    "optimizer": ("Optimiser", ":material/trending_down:"),
-    "training": ("Training and device", ":material/timer:"),
-    "data": ("Crops", ":material/crop:"),
-}
 # Asked elsewhere: the data set in the sidebar, its split when its folder is opened, the limits in a row of their own.
-ELSEWHERE = {"data.path", "data.grouping", "data.split", *(f"training.{key}" for key in BUDGET)}
-LABELS = {
-    "model.name": "Network",
-    "loss.name": "Loss",
-    "optimizer.name": "Optimiser",
-    "optimizer.lr": "Learning rate",
-    "training.ema": "Average of weights",
-    "data.normalisation": "Grey values",
-    "model.norm": "Norm layer",
-}
+ELSEWHERE = {"data.path", "data.grouping", "data.split", *LIMITS}
+_OF_THE_DATA = {"data.path", "data.grouping", "data.split"}
 
 
 @dataclass(frozen=True)
@@ -49,43 +36,108 @@ class Chosen:
     label: str
     values: Mapping[str, Any] | None = None
 
+    def plain(self) -> dict[str, Any]:
+        """Its values. Raises InputError for a recipe that is gone or broken."""
+        return dict(self.values) if self.values is not None else plain(load_recipe(self.label))
+
 
 def all_specs() -> list[Spec]:
-    return [spec for spec in specs(Config) if not spec.path.startswith("recipe.") and spec.path not in ELSEWHERE]
+    return [spec for path, spec in all_settings().items() if path not in ELSEWHERE]
 
 
 def section(spec: Spec) -> str:
     return spec.path.partition(".")[0]
 
 
-def concerns(spec: Spec, values: Mapping[str, Any]) -> bool:
-    """Whether a setting matters for what is chosen: `focal: …` in its help means only with that loss."""
+def only_with(spec: Spec) -> set[str]:
+    """The losses a setting matters for: `focal: …` in its help means only with that one. Empty: it always matters."""
     losses, colon, _ = spec.help.partition(":")
-    if spec.path.startswith("loss.") and spec.path != "loss.name" and colon:
-        return values.get("loss.name") in {name.strip() for name in losses.split(",")}
+    mine = spec.path.startswith("loss.") and spec.path != "loss.name" and colon
+    return {name.strip() for name in losses.split(",")} if mine else set()
+
+
+def concerns(spec: Spec, values: Mapping[str, Any]) -> bool:
+    """Whether a setting matters for what is chosen."""
+    if losses := only_with(spec):
+        return values.get("loss.name") in losses
     if spec.path == "model.extra":
         return values.get("model.name") != "UNet" or bool(values.get("model.extra"))
     return True
 
 
 def values() -> dict[str, Any]:
-    """What the form holds, by dotted path; at first the preset `quick`."""
+    """What the form holds, by dotted path, the recipe apart; at first the preset `quick`."""
     if VALUES not in st.session_state:
-        fill(plain(resolve("quick")))
+        fill_preset("quick")
     return st.session_state[VALUES]
 
 
-def fill(nested: Mapping[str, Any], recipe_label: str = "") -> None:
-    """Put a whole config into the form. Call it from a callback, before the widgets are drawn."""
-    recipe = nested.get("recipe", {})
-    name = named(recipe)
-    st.session_state[RECIPE] = Chosen(name) if name else Chosen(recipe_label or "of its own", recipe)
-    flat = flatten({key: value for key, value in nested.items() if key != "recipe"})
-    st.session_state[VALUES] = {key: value for key, value in flat.items() if key not in ("data.path",)}
-    for key in [k for k in st.session_state if isinstance(k, str) and k.startswith("train_set_")]:
-        del st.session_state[key]
-    st.session_state.pop("train_recipe_name", None)
+def fill_preset(preset: str) -> None:
+    """Start from a preset; from now on changes are counted from it. Call it before the widgets are drawn."""
+    st.session_state[BASE] = preset
+    fill(flat(plain(resolve(preset))))
+
+
+def base() -> str:
+    """The preset that changes are counted from."""
+    return st.session_state.setdefault(BASE, "quick")
+
+
+def fill(settings: Mapping[str, Any], recipe_label: str = "") -> None:
+    """Put settings into the form, flat as `differences.flat` gives them; what is not among them stays.
+
+    Call it from a callback, before the widgets are drawn. recipe_label: for a recipe without a name here.
+    """
+    if "recipe" in settings:
+        name = named_recipe(settings["recipe"])
+        chosen = Chosen(name) if name else Chosen(recipe_label or "of its own", settings["recipe"])
+        st.session_state[RECIPE] = chosen
+        st.session_state.pop(RECIPE_NAME, None)
+    given = {key: value for key, value in settings.items() if key != "recipe" and key not in _OF_THE_DATA}
+    st.session_state[VALUES] = {**st.session_state.get(VALUES, {}), **given}
+    for path in given:
+        st.session_state.pop(f"train_set_{path}", None)
+    if "model.extra" in given:
+        st.session_state.pop(BROKEN, None)
+
+
+def snapshot() -> tuple[Any, ...]:
+    """What `put_back` takes: everything the form holds now."""
+    return dict(values()), st.session_state[RECIPE], base()
+
+
+def put_back(kept: tuple[Any, ...]) -> None:
+    """Undo: the form as it was. Call it from a callback."""
+    settings, recipe, preset = kept
+    st.session_state[BASE] = preset
+    fill(settings)
+    st.session_state[RECIPE] = recipe
+    st.session_state.pop(RECIPE_NAME, None)
+
+
+def collect() -> None:
+    """Take what the person has typed or chosen since the last drawing into the form. Call it before drawing."""
+    held = values()
+    for path, spec in all_settings().items():
+        key = f"train_set_{path}"
+        if key in st.session_state:
+            held[path] = _parsed(spec, st.session_state[key]) if spec.kind == "mapping" else st.session_state[key]
+    name = st.session_state.get(RECIPE_NAME)
+    if name is not None and name != st.session_state[RECIPE].label:
+        st.session_state[RECIPE] = Chosen(name)
+
+
+def _parsed(spec: Spec, text: str) -> dict[str, Any]:
+    """A mapping from JSON; what is wrong with it is kept under BROKEN and hinders the start."""
     st.session_state.pop(BROKEN, None)
+    try:
+        found = json.loads(text) if text.strip() else {}
+        if not isinstance(found, dict):
+            raise ValueError('it must be a mapping such as {"dilations": [1, 2, 4]}')
+        return found
+    except (ValueError, RecursionError) as error:
+        st.session_state[BROKEN] = f"{spec.path} is not understood: {error}."
+        return {}
 
 
 def take_recipe() -> bool:
@@ -95,7 +147,7 @@ def take_recipe() -> bool:
         return False
     values()  # the preset first, so that the recipe stands over it
     st.session_state[RECIPE] = Chosen(name)
-    st.session_state.pop("train_recipe_name", None)
+    st.session_state.pop(RECIPE_NAME, None)
     return True
 
 
@@ -109,162 +161,51 @@ def take_normalisation() -> bool:
     return True
 
 
-def named(recipe: Mapping[str, Any]) -> str | None:
-    """The name of a saved recipe of these very values."""
-    for name in list_recipes():
-        try:
-            if plain(load_recipe(name)) == recipe:
-                return name
-        except InputError:
-            continue
-    return None
-
-
 def config(data: Mapping[str, Any]) -> Config:
     """The config the form stands for, on the data set `data` (path, grouping, split). Raises InputError."""
-    if st.session_state.get(BROKEN):
+    if st.session_state.get(BROKEN) and concerns(all_settings()["model.extra"], values()):
         raise InputError(st.session_state[BROKEN])
-    chosen: Chosen = st.session_state[RECIPE]
-    recipe = dict(chosen.values) if chosen.values is not None else plain(load_recipe(chosen.label))
     nested = nest(values())
     nested["data"] = {**nested.get("data", {}), **data}
-    return build(Config, {**nested, "recipe": recipe})
+    return build(Config, {**nested, "recipe": st.session_state[RECIPE].plain()})
 
 
-# -- drawing
+# -- what differs from the preset
 
 
-def draw_basic(model_names: Iterable[str]) -> None:
-    """The settings a first training needs, in a grid: network first, switches last."""
-    order = list(SECTIONS)
-    basic = [spec for spec in all_specs() if spec.basic]
-    with _grid():
-        for spec in sorted(basic, key=lambda s: (s.kind == "bool", order.index(section(s)))):
-            widget(spec, model_names)
+@lru_cache(maxsize=len(PRESETS))
+def _preset(name: str) -> dict[str, Any]:
+    settings = flat(plain(resolve(name)))
+    return {key: value for key, value in settings.items() if key != "recipe" and key not in _OF_THE_DATA}
 
 
-def _grid(columns: int = 3):
-    return st.grid(columns, min_column_width=120, gap=("small", "small"), vertical_alignment="bottom")
-
-
-def draw_limits() -> None:
-    """When the training ends: minutes, steps, epochs; what is empty does not count."""
-    limits = {spec.path: spec for spec in specs(Config) if spec.path in {f"training.{key}" for key in BUDGET}}
-    with _grid():
-        for key in ("minutes", "steps", "epochs"):
-            widget(limits[f"training.{key}"])
-
-
-def draw_advanced(model_names: Iterable[str], hidden: Iterable[str] = ()) -> None:
-    """The rest, folded by section; sections with nothing to set are left out."""
-    hidden = set(hidden)
-    st.session_state.pop(BROKEN, None)  # set again below by a mapping that does not parse
-    for name, (title, icon) in SECTIONS.items():
-        rest = [s for s in all_specs() if section(s) == name and not s.basic and s.path not in hidden | ELSEWHERE]
-        rest = [s for s in rest if concerns(s, values())]
-        if not rest:
-            continue
-        with st.expander(title, icon=icon, key=f"train_more_{name}", type="compact"), _grid():
-            for spec in sorted(rest, key=lambda s: s.kind == "bool"):
-                widget(spec, model_names)
-
-
-def draw_recipe() -> None:
-    """The augmentation by name."""
+def changes() -> list[Difference]:
+    """What differs from the preset (`here`: the preset's value, `there`: the form's); the recipe by its label."""
+    found = between(_preset(base()), values())
     chosen: Chosen = st.session_state[RECIPE]
-    names = list_recipes()
-    options = names if chosen.label in names else [chosen.label, *names]
-    st.session_state.setdefault("train_recipe_name", chosen.label)
-    if st.session_state["train_recipe_name"] not in options:
-        st.session_state["train_recipe_name"] = chosen.label
-    picked = st.selectbox(
-        "Augmentation", options, key="train_recipe_name", help=f"{explain('recipe')} Kept in {RECIPES_FOLDER.name}/."
-    )
-    if picked != chosen.label:
-        st.session_state[RECIPE] = Chosen(picked)
+    usual = PRESETS[base()]["recipe"]
+    return [*found, Difference("recipe", usual, chosen.label)] if _other_recipe(chosen, usual) else found
 
 
-def widget(spec: Spec, model_names: Iterable[str] = ()) -> None:
-    """Draw one setting and take its value into the form."""
-    key, held = f"train_set_{spec.path}", values()
-    st.session_state.setdefault(key, _shown(spec, held.get(spec.path, spec.default)))
-    label = label_of(spec)
-    if spec.path == "model.name":
-        options = list(model_names) or ["UNet"]
-        if st.session_state[key] not in options:
-            options.append(st.session_state[key])
-        value: Any = st.selectbox(label, options, key=key, help=spec.help)
-    elif spec.choices:
-        value = _choice(spec, label, key)
-    elif spec.kind == "bool":
-        value = st.toggle(label, key=key, help=spec.help)
-    elif spec.kind in ("int", "float"):
-        value = _number(spec, label, key)
-    elif spec.kind == "mapping":
-        value = _mapping(spec, label, key)
-    else:
-        value = st.text_input(label, key=key, help=spec.help)
-    held[spec.path] = value
-
-
-def label_of(spec: Spec) -> str:
-    return LABELS.get(spec.path, spec.label) + (f" ({spec.unit})" if spec.unit and spec.unit != "min" else "")
-
-
-def _shown(spec: Spec, value: Any) -> Any:
-    if spec.kind == "mapping":
-        return json.dumps(value) if value else ""
-    return float(value) if spec.kind == "float" and value is not None else value
-
-
-def _choice(spec: Spec, label: str, key: str) -> str | None:
-    options = [None, *spec.choices] if spec.optional else list(spec.choices or ())
-    return st.selectbox(label, options, key=key, help=spec.help, format_func=lambda v: "–" if v is None else words(v))
-
-
-def words(name: str) -> str:
-    """`weighted_bce` -> `weighted bce`."""
-    return str(name).replace("_", " ")
-
-
-def _number(spec: Spec, label: str, key: str) -> float | None:
-    cast = int if spec.kind == "int" else float
-    low, high = (cast(v) if v is not None else None for v in (spec.low, spec.high))
-    step = cast(spec.step or 1) if spec.kind == "int" else spec.step
-    if spec.kind == "float" and step is None:
-        step = 1.0 if (spec.high or 0) >= 100 else 10**-4 if (spec.low or 0) < 1e-6 or spec.default < 0.01 else 0.1
-    return st.number_input(
-        label,
-        min_value=low,
-        max_value=high,
-        value=None if spec.optional else "min",
-        step=step,
-        format="%d" if spec.kind == "int" else "%g",
-        key=key,
-        help=f"{spec.help} ({_limits(spec)}).",
-        placeholder="no limit" if spec.path.removeprefix("training.") in BUDGET else "none",
-    )
-
-
-def _limits(spec: Spec) -> str:
-    unit = f" {spec.unit}" if spec.unit else ""
-    return f"{spec.low:g} to {spec.high:g}{unit}"
-
-
-def _mapping(spec: Spec, label: str, key: str) -> dict[str, Any]:
-    text = st.text_area(
-        f"{label} (JSON)",
-        key=key,
-        help=f"{spec.help}, as in your __init__.",
-        placeholder='{"dilations": [1, 2, 4]}',
-        height=70,
-    )
+def _other_recipe(chosen: Chosen, usual: str) -> bool:
+    if chosen.label == usual and chosen.values is None:
+        return False
     try:
-        found = json.loads(text) if text.strip() else {}
-        if not isinstance(found, dict):
-            raise ValueError('it must be a mapping such as {"dilations": [1, 2, 4]}')
-        return found
-    except ValueError as error:
-        st.session_state[BROKEN] = f"{spec.path} is not understood: {error}."
-        st.error(st.session_state[BROKEN], icon=":material/data_object:")
-        return {}
+        return chosen.plain() != plain(load_recipe(usual))
+    except InputError:
+        return True
+
+
+def reset(path: str) -> None:
+    """Put one setting, or the recipe, back to the preset's value. Call it from a callback."""
+    if path == "recipe":
+        st.session_state[RECIPE] = Chosen(PRESETS[base()]["recipe"])
+        st.session_state.pop(RECIPE_NAME, None)
+    else:
+        fill({path: _preset(base())[path]})
+
+
+def recipe_options() -> list[str]:
+    """Names to choose from; first the recipe of a run that has no name here, while it is chosen."""
+    names, label = list_recipes(), st.session_state[RECIPE].label
+    return names if label in names else [label, *names]

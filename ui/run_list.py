@@ -1,4 +1,4 @@
-"""The list of runs: compare, choose, name, note, put in the bin and take out again."""
+"""The list of runs: find, sort, choose one or several; what can be done with them stands under it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import pandas as pd
 import streamlit as st
 
 from seglib.data.splits import NOT_INDEPENDENT
-from seglib.exceptions import InputError
-from seglib.runs import bin as runs_bin
-from seglib.runs.store import Run, checkpoints_root
-from ui import registry, state
-from ui.literal import literal
-from ui.live_training import has_no_validation
+from seglib.runs.events import Progress
+from seglib.runs.record import State
+from seglib.runs.store import Run
+from ui import registry, run_actions, state
 
-_UNDO, _ERROR = "train_binned", "train_list_error"
-TABLE = "train_runs"
+TABLE, FILTER, STATES = "train_runs", "train_filter", "train_filter_states"
+_SHOWN = "train_runs_shown"  # ids in the order of the table, which its selection counts in
+TARGET_IOU = 0.91  # best val IoU from which a run is marked
+FILTER_FROM = 6  # runs; fewer are seen at one look
+_HEIGHT_FROM, _HEIGHT_PX = 12, 450  # runs; more than these scroll within the table
+watch = run_actions.watch
 
 
 def table(runs: Sequence[Run], with_data: bool = False) -> pd.DataFrame:
@@ -25,15 +27,14 @@ def table(runs: Sequence[Run], with_data: bool = False) -> pd.DataFrame:
 
 
 def _row(run: Run, with_data: bool) -> dict[str, object]:
-    settings, iou, now = run.settings(), run.best_iou(), run.progress()
+    settings, now, standing = run.settings(), run.progress(), run.state()
     model, loss = settings.get("model", {}), settings.get("loss", {})
-    mark = "" if run.independent else ", not independent"
-    best = f"{iou:.4f}{mark}" if iou is not None else "no validation set" if has_no_validation(run) else "–"
     data = {"Data": run.data_path().name} if with_data else {}
     return {
         "Run": run.name,
-        "State": str(run.state()),
-        "Best val IoU": best,
+        "State": str(standing),
+        "Best val IoU": float("nan") if now.best_iou is None else now.best_iou,
+        "Remark": "; ".join(_remarks(run, now, standing)),
         "Minutes": round(now.elapsed_s / 60, 1),
         "Steps": now.step,
         **data,
@@ -44,140 +45,92 @@ def _row(run: Run, with_data: bool) -> dict[str, object]:
     }
 
 
-def draw(runs: list[Run], current: Run | None) -> Run | None:
-    """The table and what can be done with the run picked in it; the run picked, if any."""
-    _undo_line()
+def _remarks(run: Run, now: Progress, standing: State) -> list[str]:
+    """What the figure is worth, and why the run is not going on."""
+    found = [f"★ target {TARGET_IOU:g} reached"] if now.best_iou is not None and now.best_iou >= TARGET_IOU else []
+    found += ["not independent"] if not run.independent else []
+    found += ["no validation set"] if now.best_step is not None and now.best_iou is None else []
+    told = standing.name in ("failed", "interrupted", "running") and standing.reason
+    return found + ([standing.reason] if told else [])
+
+
+def draw(runs: list[Run], current: Run | None, entry: registry.Entry) -> None:
+    """The table and what can be done with the runs picked in it."""
+    run_actions.undo_line()
     with st.container(horizontal=True, vertical_alignment="center", key="train_list_head"):
         st.header("Runs", anchor=False, width="stretch")
         everywhere = st.toggle("All data sets", key="train_everywhere", help="Also runs trained on other data.")
-        _bin_popover()
-    shown = sorted(state.all_runs() if everywhere else runs, key=lambda run: not run.state().live)  # live ones first
-    if not shown:
+        run_actions.bin_popover()
+    every = state.all_runs() if everywhere else runs
+    if not every:
         st.info("No run on this data set yet. Set one up above and press **Start training**.", icon=":material/info:")
-        return None
-    picked = st.dataframe(
-        table(shown, everywhere),
+        return
+    found = table(every, everywhere)
+    found = _filtered(found)
+    found = found.iloc[_order(found)]
+    shown = [every[i] for i in found.index]
+    if not shown:
+        st.info("No run is like that.", icon=":material/search:")
+        return
+    picked = _picked(found, shown)
+    if not picked:
+        st.caption("Tick a row at its left edge for its curves, name and settings; several to compare or bin them.")
+        return
+    run_actions.draw(picked, {run.id for run in picked if run.data_path() in entry.places()})
+
+
+def _order(found: pd.DataFrame) -> list[int]:
+    """Positions: what lives first, then what waits, then the others as they come."""
+    rank = {"running": 0, "stopping": 0, "starting": 0, "queued": 1}
+    states = list(found["State"])
+    return sorted(range(len(states)), key=lambda i: rank.get(states[i], 2))
+
+
+def _filtered(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose words hold every word typed, of the states chosen."""
+    if len(found) < FILTER_FROM:
+        return found
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Filter", key=FILTER, icon=":material/search:", placeholder="name, note, loss, network …", width=260
+        )
+        states = sorted(set(found["State"]))
+        kept = [name for name in st.session_state.get(STATES) or [] if name in states]
+        if st.session_state.get(STATES) is not None:
+            st.session_state[STATES] = kept
+        chosen = st.pills("States", states, selection_mode="multi", key=STATES)
+    said = found.drop(columns=["Best val IoU", "Minutes", "Steps"]).astype(str).agg(" ".join, axis=1).str.lower()
+    right = [all(word in line for word in text.lower().split()) for line in said]
+    return found[[ok and (not chosen or name in chosen) for ok, name in zip(right, found["State"])]]
+
+
+def _picked(found: pd.DataFrame, shown: list[Run]) -> list[Run]:
+    """Draw the table; the runs ticked. A run stays ticked while others come, go or change places."""
+    ids = [run.id for run in shown]
+    before = st.session_state.get(_SHOWN, ids)
+    if TABLE in st.session_state and before != ids:
+        rows = st.session_state[TABLE]["selection"]["rows"]
+        ticked = [before[row] for row in rows if row < len(before)]
+        kept = [ids.index(run_id) for run_id in ticked if run_id in ids]
+        st.session_state[TABLE] = {"selection": {"rows": kept, "columns": [], "cells": []}}
+    st.session_state[_SHOWN] = ids
+    rows = st.dataframe(
+        found,
         hide_index=True,
         key=TABLE,
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="multi-row",
+        height=_HEIGHT_PX if len(found) > _HEIGHT_FROM else "auto",
         column_config={
             "Run": st.column_config.TextColumn(width="medium"),
-            "Best val IoU": st.column_config.TextColumn(
-                help=f"Pooled: pixels summed over all val images first. Not independent: {NOT_INDEPENDENT}."
+            "Best val IoU": st.column_config.NumberColumn(
+                help=f"Pooled: pixels summed over all val images first. Not independent: {NOT_INDEPENDENT}.",
+                format="%.4f",
             ),
+            "Remark": st.column_config.TextColumn(width="medium"),
             "Minutes": st.column_config.NumberColumn(help="Training and validation.", format="%.1f"),
             "Note": st.column_config.TextColumn(width="medium"),
         },
+        alt="The runs, one a row",
     ).selection.rows
-    run = shown[picked[0]] if picked and picked[0] < len(shown) else None
-    if run is None:
-        st.caption("Click the left edge of a row to see its curves, rename it, use its settings or put it in the bin.")
-    return run
-
-
-def draw_actions(run: Run, mine: bool) -> None:
-    """Buttons for the picked run. `mine`: it belongs to the data set in view."""
-    with st.container(horizontal=True, vertical_alignment="center", key="train_actions"):
-        st.markdown(f"**{run.name}**", width="content")
-        if mine:
-            st.button("Curves", icon=":material/show_chart:", key="train_watch", on_click=watch, args=(run,))
-        else:
-            _other_data(run)
-        with st.popover("Name and note", icon=":material/edit:", key="train_label"):
-            _label_form(run)
-        live = run.state().live
-        st.button(
-            "Move to bin",
-            icon=":material/delete:",
-            key="train_bin",
-            on_click=_to_bin,
-            args=(run,),
-            disabled=live,
-            help="Stop it first." if live else "Can be undone.",
-        )
-    if message := st.session_state.pop(_ERROR, None):
-        st.error(literal(message), icon=":material/error:")
-
-
-def _other_data(run: Run) -> None:
-    known = {entry.path.resolve(): name for name, entry in registry.entries().items()}
-    name = known.get(run.data_path())
-    label = f"Go to data set {name}" if name else "Its data is not open here"
-    st.button(
-        label,
-        icon=":material/swap_horiz:",
-        key="train_switch",
-        on_click=_switch,
-        args=(name, run),
-        disabled=name is None,
-        help=None if name else f"Open the folder {run.data_path()} in the sidebar first, from where it lies now.",
-    )
-
-
-def _label_form(run: Run) -> None:
-    with st.form(f"train_label_{run.id}", border=False):
-        name = st.text_input("Name", value=run.name, key=f"train_name_of_{run.id}", max_chars=120)
-        note = st.text_area("Note", value=run.note, key=f"train_note_of_{run.id}", height=90)
-        if st.form_submit_button("Save"):
-            try:
-                run.rename("" if name == run.id else name)
-                run.write_note(note)
-                st.rerun()
-            except InputError as error:
-                st.error(literal(error))
-
-
-def watch(run: Run) -> None:
-    state.choose_run(run.id)
-    st.session_state["train_view_next"] = "Curves"
-
-
-def _switch(name: str, run: Run) -> None:
-    state.choose_dataset(name)
-    watch(run)
-
-
-# -- the bin
-
-
-def _to_bin(run: Run) -> None:
-    name = run.name
-    try:
-        gone = runs_bin.move_to_bin(run)
-    except InputError as error:
-        st.session_state[_ERROR] = str(error)
-        return
-    st.session_state[_UNDO] = (gone.id, name)
-    st.session_state.pop(TABLE, None)
-    if st.session_state.get(state.RUN) == run.id:
-        state.choose_run(None)
-
-
-def _restore(folder: str) -> None:
-    st.session_state.pop(_UNDO, None)
-    try:
-        runs_bin.restore(folder)
-    except InputError as error:
-        st.session_state[_ERROR] = str(error)
-
-
-def _undo_line() -> None:
-    if _UNDO not in st.session_state:
-        return
-    folder, name = st.session_state[_UNDO]
-    with st.container(horizontal=True, vertical_alignment="center", border=True, key="train_undo_line"):
-        st.markdown(f":material/delete: **{name}** is in the bin.", width="stretch")
-        st.button("Undo", icon=":material/undo:", key="train_undo", on_click=_restore, args=(folder,))
-
-
-def _bin_popover() -> None:
-    binned = runs_bin.binned(checkpoints_root())
-    if not binned:
-        return
-    with st.popover(f"Bin ({len(binned)})", icon=":material/delete:", key="train_bin_list"):
-        st.caption(f"Kept in {runs_bin.BIN}/ of the checkpoints folder until you delete them there.")
-        for run in binned:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(run.name, width="stretch")
-                st.button("Restore", key=f"train_restore_{run.id}", on_click=_restore, args=(run.id,))
+    return [shown[row] for row in rows if row < len(shown)]
