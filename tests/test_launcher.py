@@ -10,7 +10,7 @@ import pytest
 from tiny_run import make_data, tiny_config, wait_until
 
 from seglib.exceptions import InputError
-from seglib.runs import identity, launcher, lock, process, record, store
+from seglib.runs import detached, identity, launcher, lock, process, record, store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -85,7 +85,7 @@ def test_force_ends_a_deaf_trainer_and_its_children(data, root):
         stdout=subprocess.PIPE,
         cwd=REPOSITORY,
         text=True,
-        **process._detached(),
+        **detached.session_of_its_own(),
     )
     child = int(deaf.stdout.readline())
     launcher.stop(run)
@@ -210,7 +210,7 @@ def test_a_resume_is_given_more_of_what_ends_the_run(data, root, budget, words):
 def test_a_worker_finds_seglib_and_keeps_the_persons_environment(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    environment = process.environment()
+    environment = detached.environment()
     assert environment["PYTHONPATH"].split(os.pathsep) == [str(REPOSITORY), "elsewhere"]
     assert environment["PYTHONUTF8"] == "1"
     assert environment["OMP_NUM_THREADS"] == "7"

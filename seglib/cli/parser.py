@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from seglib.cli import data, experiment, importing, predict, realism, scoring, training, weakness
+from seglib.cli import data, experiment, importing, predict, queue, realism, scoring, training, weakness
 from seglib.exceptions import InputError
 from seglib.training.config import PRESETS
 
@@ -27,6 +27,7 @@ def build_parser() -> Parser:
     _add_import(commands)
     _add_check(commands)
     _add_train(commands)
+    _add_queue(commands)
     _add_evaluate(commands)
     _add_errors(commands)
     _add_predict(commands)
@@ -75,6 +76,13 @@ def _add_check(commands: Any) -> None:
 def _add_train(commands: Any) -> None:
     parser = commands.add_parser("train", help="train a network; prints the run folder")
     parser.add_argument("--run", required=True, metavar="NAME")
+    _add_training(parser)
+    _add_root(parser)
+    parser.set_defaults(command=training.train)
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    """What `train` and `queue add` have in common."""
     parser.add_argument("--data", metavar="DATA")
     parser.add_argument("--preset", choices=tuple(PRESETS))
     parser.add_argument("--config", type=Path, metavar="FILE", help="JSON of settings")
@@ -82,8 +90,45 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings")
     parser.add_argument("--minutes", type=float, metavar="M")
     parser.add_argument("--resume", action="store_true")
+
+
+def _add_queue(commands: Any) -> None:
+    about = "runs that wait for their turn: list, add, move, cancel, hold, release, at-once"
+    parser = commands.add_parser("queue", help=about)
     _add_root(parser)
-    parser.set_defaults(command=training.train)
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(command=queue.show)
+    actions = parser.add_subparsers(metavar="ACTION", parser_class=Parser)
+    add = actions.add_parser("add", help="a training at the end of the queue; prints its folder")
+    add.add_argument("--run", metavar="NAME", help="left out: date, network and loss")
+    _add_training(add)
+    add.set_defaults(command=queue.add)
+    move = actions.add_parser("move", help="a waiting run to place N, 1 = next")
+    move.add_argument("run", metavar="RUN")
+    move.add_argument("place", metavar="N", type=int)
+    move.set_defaults(command=queue.move)
+    cancel = actions.add_parser("cancel", help="take a run out of the queue; one that runs is asked to stop")
+    cancel.add_argument("run", metavar="RUN")
+    cancel.set_defaults(command=queue.cancel)
+    at_once = actions.add_parser("at-once", help="how many run at a time")
+    at_once.add_argument("k", metavar="K", type=_at_once, help="a number, or auto: as many as there are GPUs")
+    at_once.set_defaults(command=queue.at_once)
+    _add_plain_queue_actions(actions)
+    for action in actions.choices.values():
+        _add_root(action, default=argparse.SUPPRESS)  # before or after the action
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+
+
+def _add_plain_queue_actions(actions: Any) -> None:
+    actions.add_parser("list", help="what runs and what waits (also without ACTION)").set_defaults(command=queue.show)
+    actions.add_parser("hold", help="start no waiting run").set_defaults(command=queue.hold)
+    actions.add_parser("release", help="go on").set_defaults(command=queue.release)
+
+
+def _at_once(text: str) -> int | None:
+    if text != "auto" and not text.isdigit():
+        raise argparse.ArgumentTypeError(f"K is {text!r}; allowed: a number of runs, or auto")
+    return None if text == "auto" else int(text)
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -152,8 +197,8 @@ def _draws(text: str) -> int:
     return value
 
 
-def _add_root(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where the runs are (checkpoints/)")
+def _add_root(parser: argparse.ArgumentParser, **more: Any) -> None:
+    parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where the runs are (checkpoints/)", **more)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

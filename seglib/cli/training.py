@@ -15,19 +15,21 @@ from seglib.training.config import BUDGET, Config, parse_value, resolve
 
 def train(args: argparse.Namespace) -> int:
     """Train a new run, or go on with one; prints its folder. 2 if it failed."""
-    from seglib.runs import launcher, worker
+    from seglib.runs import launcher, queue, store, worker
 
     settings = given_settings(args)
     if args.resume:
-        run = _resumed(args, settings)
+        budget = larger_budget(args, settings)
+        run = launcher.prepare_resume(store.find_run(args.run, args.checkpoints), **budget)
     else:
-        run = launcher.create(_config(args, settings), args.run, args.checkpoints)
+        run = launcher.create(config_of(args, settings), args.run, args.checkpoints)
     for warning in run.config().recipe.warnings():
         print(f"recipe: {warning}", file=sys.stderr)
     if not run.independent:
         print(f"train and val are {NOT_INDEPENDENT}: the val IoU flatters", file=sys.stderr)
     with tqdm(desc=run.id, unit="step", file=sys.stderr, disable=None, dynamic_ncols=True) as line:
         state = worker.run_training(run.folder, lambda event: _show(line, event))
+    queue.advance(run.folder.parent)  # others may have waited for this one
     print(run.folder)
     if state.name == "failed":
         raise InputError(f"run {run.id} failed: {state.reason}")
@@ -48,14 +50,13 @@ def given_settings(args: argparse.Namespace) -> dict[str, Any]:
     return settings
 
 
-def _config(args: argparse.Namespace, settings: dict[str, Any]) -> Config:
+def config_of(args: argparse.Namespace, settings: dict[str, Any]) -> Config:
+    """What the arguments of `train` ask for."""
     return resolve(args.preset or "quick", args.config, settings)
 
 
-def _resumed(args: argparse.Namespace, settings: dict[str, Any]):
-    """The run with a larger budget; every other setting is the stored one."""
-    from seglib.runs import launcher, store
-
+def larger_budget(args: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
+    """What a resume was given; every other setting is the stored one, so InputError where others were given."""
     budget = {key.removeprefix("training."): value for key, value in settings.items() if key.startswith("training.")}
     others = [key for key in settings if key.removeprefix("training.") not in BUDGET]
     others += [f"--{name}" for name in ("preset", "config") if getattr(args, name)]
@@ -64,8 +65,7 @@ def _resumed(args: argparse.Namespace, settings: dict[str, Any]):
             "--resume takes the stored config; only more training.epochs, steps or minutes can be given, "
             f"not {', '.join(others)}."
         )
-    run = store.find_run(args.run, args.checkpoints)
-    return launcher.prepare_resume(run, **budget)
+    return budget
 
 
 def _show(line: tqdm, event: Any) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from seglib.exceptions import InputError
-from seglib.runs import lock
+from seglib.runs import launcher, lock
 from seglib.runs.store import Run, check_id, checkpoints_root
 
 BIN = ".bin"
 
 
 def move_to_bin(run: Run) -> Run:
-    """Move the run's folder to `.bin/` beside it; the run there. Raises InputError while a trainer works in it."""
+    """Move the run's folder to `.bin/` beside it; the run there. One that waits is taken out of the queue first.
+
+    Raises InputError while a trainer works in it.
+    """
+    if run.state().name == "queued":
+        launcher.take_out(run)
     state = run.state()
     if state.live:
         raise InputError(f"run {run.id} is {state}; stop it before moving it to the bin.")

@@ -11,7 +11,7 @@ from typing import Any
 import seglib
 from seglib.data.dataset import Dataset
 from seglib.exceptions import InputError
-from seglib.runs.process import REPOSITORY
+from seglib.runs.detached import REPOSITORY
 
 _PACKAGES = ("torch", "numpy", "opencv-python", "scipy", "scikit-image", "pandas", "safetensors")
 

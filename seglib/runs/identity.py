@@ -48,6 +48,14 @@ def mine() -> Identity:
     return Identity(os.getpid(), psutil.Process().create_time(), boot_id())
 
 
+def of(pid: int) -> Identity | None:
+    """The process that has this pid now; None if there is none."""
+    try:
+        return Identity(pid, psutil.Process(pid).create_time(), boot_id())
+    except psutil.Error:
+        return None
+
+
 def from_record(record: dict[str, Any]) -> Identity | None:
     """The identity written in a run.json or job.json; None where it holds none."""
     try:

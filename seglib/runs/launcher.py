@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,36 +19,54 @@ from seglib.training.integrity import can_resume
 
 
 def create(
-    config: Config, run_id: str | None = None, root: str | Path | None = None, *, name: str = "", note: str = ""
+    config: Config,
+    run_id: str | None = None,
+    root: str | Path | None = None,
+    *,
+    name: str = "",
+    note: str = "",
+    state: str = "starting",
 ) -> Run:
     """A new run folder with its config, ready for `spawn` or for `worker.run_training` in this process.
 
     Without `run_id` the id is time, model and loss, as in 20260102-153045-unet-bce_dice. Raises InputError for a name
     that is taken or that some system cannot have, for a model that is not there and for a data set that cannot be
-    opened: then no folder is made.
+    opened: then no folder is made. `state` is `queued` for a run that waits for its turn.
     """
+    check(config)
+    return make(config, run_id, root, name=name, note=note, state=state)
+
+
+def check(config: Config) -> None:
+    """Raises InputError for a model that is not there and for a data set that cannot be opened or trained on."""
     check_name(config.model.name)
-    _check_data(config)
-    root = Path(root) if root else checkpoints_root()
-    root.mkdir(parents=True, exist_ok=True)
-    run = Run(_new_folder(root, config, run_id))
-    config = replace(config, data=replace(config.data, path=portable(config.data.path)))
-    record.update(run.folder, "starting", boot_id=identity.boot_id())
-    write_json(run.folder / "config.json", plain(config))  # last: a folder with a config is a run
-    if name:
-        run.rename(name)
-    if note:
-        run.write_note(note)
-    return run
-
-
-def _check_data(config: Config) -> None:
     data = config.data
     if not data.path:
         raise InputError("no data set: set data.path (--data) to a folder with images and masks.")
     dataset = open_dataset(data.path, grouping=data.grouping, split=data.split, fold=data.fold)
     if not dataset.indices("train"):
         raise InputError(f"{data.path}: no picture with a mask is on the train side; nothing to train on.")
+
+
+def make(
+    config: Config, run_id: str | None, root: str | Path | None, *, name: str = "", note: str = "", state: str
+) -> Run:
+    """`create` for a config that was checked."""
+    root = Path(root) if root else checkpoints_root()
+    root.mkdir(parents=True, exist_ok=True)
+    run = Run(_new_folder(root, config, run_id))
+    config = replace(config, data=replace(config.data, path=portable(config.data.path)))
+    try:
+        record.update(run.folder, state, boot_id=identity.boot_id())
+        if name:
+            run.rename(name)
+        if note:
+            run.write_note(note)
+        write_json(run.folder / "config.json", plain(config))  # last: a folder with a config is a run
+    except BaseException:  # a full disk, a name too long: the id is not used up by it
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
+    return run
 
 
 def _new_folder(root: Path, config: Config, run_id: str | None) -> Path:
@@ -85,11 +104,25 @@ def start(
 
 
 def stop(run: Run) -> None:
-    """Ask the trainer to finish its step, save and end. Nothing happens to a run that is not alive."""
+    """Ask the trainer to finish its step, save and end; a run that waits is taken out of the queue.
+
+    Nothing happens to a run that has ended.
+    """
+    if run.state().name == "queued" and take_out(run):
+        return
     if run.state().live:
         requests = run.folder / "requests"
         requests.mkdir(exist_ok=True)
         (requests / "stop").touch()
+
+
+def take_out(run: Run) -> bool:
+    """Make a waiting run one that is stopped; False if it does not wait (any more). The queue mends its order."""
+    with lock.hold(run.folder):
+        waits = run.record().get("state") == "queued"
+        if waits:
+            record.update(run.folder, "stopped", "taken out of the queue")
+    return waits
 
 
 def asked_to_stop_s(run: Run) -> float | None:
@@ -108,31 +141,47 @@ def escalate(run: Run, grace_s: float = 5.0) -> record.State:
     state, who = run.state(), identity.from_record(run.record())
     if not state.live or identity.find(who) is None:
         return state
+    _mark_forced(run)
     if process.end(who, grace_s):
-        record.write_end(run.folder, "stopped", "ended by force; resume goes on from the last checkpoint")
+        record.write_end(run.folder, "stopped", record.FORCED)
     return run.state()
 
 
+def _mark_forced(run: Run) -> None:
+    """So that its warden, who sees it end by a signal, does not take that for an accident."""
+    requests = run.folder / "requests"
+    requests.mkdir(exist_ok=True)
+    (requests / "force").touch()
+
+
 def prepare_resume(
-    run: Run, *, epochs: int | None = None, steps: int | None = None, minutes: float | None = None
+    run: Run,
+    *,
+    epochs: int | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    state: str = "starting",
 ) -> Run:
     """Mark a run that has ended as starting again, with a larger budget if given (new totals, not additions).
 
-    Raises InputError while it is alive, without a checkpoint, and for a budget that is not larger or that the run
-    had no limit on: that would end it sooner, not later.
+    Raises InputError while it is alive or waits, without a checkpoint, and for a budget that is not larger or that
+    the run had no limit on: that would end it sooner, not later. `state` is `queued` for one that is to wait.
     """
     process.reap()
     given = {k: v for k, v in {"epochs": epochs, "steps": steps, "minutes": minutes}.items() if v is not None}
     with lock.hold(run.folder):
         written = run.record()
+        if written.get("state") == "queued":
+            raise InputError(f"run {run.id} waits in the queue already; take it out first, or let its turn come.")
         if record.at_rest(written).live:
             raise InputError(f"run {run.id} is starting already; it cannot be started twice.")
         if not can_resume(run.folder):
             raise InputError(f"run {run.id} has no intact checkpoint (last.pt): nothing to resume; start a new run.")
         _check_budget(run, given)
-        (run.folder / "requests" / "stop").unlink(missing_ok=True)
+        for request in ("stop", "force"):
+            (run.folder / "requests" / request).unlink(missing_ok=True)
         record.forget_worker(run.folder)
-        record.update(run.folder, "starting", "resumed", budget={**written.get("budget", {}), **given})
+        record.update(run.folder, state, "resumed", budget={**written.get("budget", {}), **given})
     return run
 
 

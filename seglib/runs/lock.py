@@ -23,9 +23,9 @@ class Busy(InputError):
 
 
 @contextmanager
-def hold(folder: Path, patience_s: float = PATIENCE_S) -> Iterator[None]:
-    """Hold `folder`/lock. Raises Busy when another process keeps it longer than `patience_s` seconds."""
-    lock = FileLock(str(folder / "lock"))
+def hold(folder: Path, patience_s: float = PATIENCE_S, name: str = "lock") -> Iterator[None]:
+    """Hold `folder`/`name`. Raises Busy when another process keeps it longer than `patience_s` seconds."""
+    lock = FileLock(str(folder / name))
     try:
         lock.acquire(timeout=patience_s, poll_interval=0.02)
     except Timeout:

@@ -6,68 +6,49 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import psutil
 
-from seglib.runs import identity, record
+from seglib.runs import detached, identity, record
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 _children: list[tuple[Path, subprocess.Popen]] = []
 _guard = threading.Lock()
 
 
 def spawn(kind: str, folder: Path) -> None:
-    """Start `python -m seglib.runs.worker kind folder`; it outlives this process. Output goes to folder/log.txt."""
-    with (folder / "log.txt").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "seglib.runs.worker", kind, str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=REPOSITORY,
-            env=environment(),
-            close_fds=True,
-            **_detached(),
-        )
+    """Start the worker of a job, or a warden that starts the trainer of a run; either outlives this process."""
+    module = "seglib.runs.warden" if kind == "train" else "seglib.runs.worker"
+    process = detached.start(module, kind, folder)
     with _guard:
         _children.append((folder, process))
 
 
-def environment() -> dict[str, str]:
-    """This process's environment with seglib found, UTF-8 and output unbuffered."""
-    paths = [str(REPOSITORY), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    found = {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
-    return {**os.environ, **found}
-
-
-def _detached() -> dict:
-    if os.name == "nt":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
-    return {"start_new_session": True}
-
-
 def reap() -> None:
-    """Collect workers of this process that have ended: no zombies, and one that was killed gets its reason written."""
+    """Collect what this process has started and has ended: no zombies, and a killed job gets its reason written.
+
+    The end of a trainer is its warden's to write, whose own end says nothing about it.
+    """
     with _guard:
         ended = [(folder, p) for folder, p in _children if p.poll() is not None]
         for pair in ended:
             _children.remove(pair)
     for folder, p in ended:
-        if p.returncode:
+        if p.returncode and (folder / "job.json").exists():
             record.write_end(folder, "failed", how_it_ended(p.returncode), p.pid)
 
 
-def how_it_ended(code: int) -> str:
-    """One phrase for a non-zero exit code: the signal by name, or the code."""
-    if code > 0:
+def how_it_ended(code: int, out_of_memory: bool = False) -> str:
+    """One phrase for an exit code: the signal by name, or the code. `out_of_memory`: the system has killed for that."""
+    if code >= 0:
         return f"the process ended with code {code}; see log.txt"
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
+    if name == "SIGKILL" and out_of_memory:
+        return "out of memory: the system killed it (SIGKILL); a smaller training.batch_size or data.crop_px needs less"
     hint = " (the system does that when memory runs out)" if name == "SIGKILL" else ""
     return f"killed by {name}{hint}"
 

@@ -22,6 +22,7 @@ ENDED = ("stopped", "finished", "failed", "interrupted")  # of a run: only a per
 START_GRACE_S = 8.0
 _DIED = "it ended without a word: killed, or out of memory; resume goes on from the last checkpoint"
 _REBOOTED = "the machine was restarted; resume goes on from the last checkpoint"
+FORCED = "ended by force; resume goes on from the last checkpoint"
 _NEVER_STARTED = "the process did not start; see log.txt"
 
 
@@ -59,7 +60,7 @@ def update(folder: Path, state: str, reason: str = "", *, name: str = "run.json"
 
 def forget_worker(folder: Path, name: str = "run.json") -> None:
     """Take the last worker's identity out of the record, before a new one is started. For the holder of the lock."""
-    kept = {k: v for k, v in read(folder, name).items() if k not in ("pid", "process_start")}
+    kept = {k: v for k, v in read(folder, name).items() if k not in ("pid", "process_start", "gpu")}
     write_json(folder / name, {**kept, "boot_id": identity.boot_id()})
 
 
@@ -85,12 +86,15 @@ def current(folder: Path, name: str = "run.json", requests: Iterable[str] = ("st
     record = read(folder, name)
     if record.get("state") not in LIVE:
         return _as_written(record)
-    who = identity.from_record(record)
-    if lock.is_held(folder, certain=lambda: identity.find(who) is not None):
-        asked = any((folder / "requests" / r).exists() for r in requests)
-        return State("stopping" if asked else record["state"], record.get("reason", ""), _since(record))
-    again = read(folder, name)  # it may have come to its end between the two looks
-    return at_rest(again)
+
+    def recorded_lives() -> bool:  # read anew: a worker has the lock a moment before it has written who it is
+        return identity.find(identity.from_record(read(folder, name))) is not None
+
+    if lock.is_held(folder, certain=recorded_lives):
+        if any((folder / "requests" / r).exists() for r in requests):
+            return State("stopping", record.get("reason", ""), since(record))
+        return _as_written(read(folder, name))  # a worker says that it has heard a request, then takes it away
+    return at_rest(read(folder, name))  # it may have come to its end between the two looks
 
 
 def at_rest(record: dict[str, Any]) -> State:
@@ -101,19 +105,20 @@ def at_rest(record: dict[str, Any]) -> State:
 def _as_written(record: dict[str, Any]) -> State:
     if not record:
         return State("interrupted", "its record cannot be read")
-    return State(str(record.get("state", "interrupted")), str(record.get("reason") or ""), _since(record))
+    return State(str(record.get("state", "interrupted")), str(record.get("reason") or ""), since(record))
 
 
 def _without_a_worker(record: dict[str, Any]) -> State:
-    since = _since(record)
+    when = since(record)
     if not identity.same_boot(str(record.get("boot_id", ""))):
-        return State("interrupted", _REBOOTED, since)
+        return State("interrupted", _REBOOTED, when)
     if "pid" in record:
-        return State("failed", _DIED, since)
-    waiting = 0 <= time.time() - since < START_GRACE_S
-    return State("starting", "", since) if waiting else State("failed", _NEVER_STARTED, since)
+        return State("failed", _DIED, when)
+    waiting = 0 <= time.time() - when < START_GRACE_S
+    return State("starting", "", when) if waiting else State("failed", _NEVER_STARTED, when)
 
 
-def _since(record: dict[str, Any]) -> float:
+def since(record: dict[str, Any]) -> float:
+    """Unix seconds of the last change of state; 0 where nothing is written."""
     history = record.get("history") or [{}]
     return float(history[-1].get("time", 0.0))

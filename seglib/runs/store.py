@@ -11,8 +11,8 @@ from typing import Any
 
 from seglib.exceptions import InputError
 from seglib.runs import events, process, record
+from seglib.runs.detached import REPOSITORY
 from seglib.runs.files import JsonFiles, read_json, write_json
-from seglib.runs.process import REPOSITORY
 from seglib.settings import nearest
 from seglib.training.config import Config, read_config
 

@@ -20,10 +20,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from seglib.exceptions import InputError
-from seglib.runs import failure, identity, jobs, lock, record
+from seglib.runs import failure, identity, lock, record
 
 logger = logging.getLogger("seglib.runs.worker")  # not __name__: that is __main__ in a worker
+NICENESS = 5
 
 
 class StopRequest:
@@ -32,20 +35,21 @@ class StopRequest:
     def __init__(self, folder: Path, name: str, asked: Callable[[], None] = lambda: None):
         self._file, self._tell = folder / "requests" / name, asked
         self._asked = self._told = False
+        self.by_signal = ""  # its name, where one asked
 
     def __call__(self) -> bool:
-        if not self._asked and self._file.exists():
-            self._file.unlink(missing_ok=True)
-            self._asked = True
+        self._asked = self._asked or self._file.exists()
         if self._asked and not self._told:
             self._told = True
             self._tell()
+            self._file.unlink(missing_ok=True)  # after it was told: at no moment does nothing say that it stops
         return self._asked
 
     def on_signal(self, number: int, frame: object) -> None:
+        name = signal.Signals(number).name
         if self._asked:
-            raise KeyboardInterrupt(f"{signal.Signals(number).name} while stopping")
-        self._asked = True
+            raise KeyboardInterrupt(f"{name} while stopping")
+        self._asked, self.by_signal = True, name
 
     @contextmanager
     def listening(self) -> Iterator[StopRequest]:
@@ -78,6 +82,8 @@ def run_training(folder: str | Path, on_event: Callable[[Any], None] = lambda ev
                 from seglib.runs.recorder import train_and_record  # torch comes with it, so not before the lock
 
                 state, reason = train_and_record(folder, resume, stop, on_event)
+                if state == "stopped" and stop.by_signal:
+                    reason = f"asked by {stop.by_signal}"
             except BaseException as error:  # whatever it was, the record must say so
                 state, reason = "failed", _logged(error)
         (folder / "requests" / "stop").unlink(missing_ok=True)
@@ -100,6 +106,8 @@ def _taken_over(folder: Path) -> bool:
 def run_job(kind: str, folder: str | Path) -> record.State:
     """Do the job whose inputs lie in `folder`; the state it ends in."""
     folder = Path(folder).resolve()
+    from seglib.runs import jobs
+
     with lock.hold(folder), _log_file(folder):
         inputs = record.read(folder, "job.json").get("inputs", {})
         record.update(folder, "running", name="job.json", **identity.mine().to_dict())
@@ -158,16 +166,35 @@ def _log_file(folder: Path) -> Iterator[None]:
 
 def main(arguments: list[str]) -> int:
     """Exit code 0 when the work came to a good end (finished, stopped, done, cancelled), 2 else."""
-    if len(arguments) != 2 or arguments[0] not in ("train", *jobs.KINDS):
-        print(f"usage: python -m seglib.runs.worker KIND FOLDER; KIND: train, {', '.join(jobs.KINDS)}", file=sys.stderr)
-        return 2
-    kind, folder = arguments
+    kind, folder = arguments if len(arguments) == 2 else ("", "")
     try:
-        state = run_training(folder) if kind == "train" else run_job(kind, folder)
+        if kind == "train":
+            _give_way()
+            state = run_training(folder)
+        elif kind in _kinds_of_jobs():
+            state = run_job(kind, folder)
+        else:
+            kinds = ", ".join(("train", *_kinds_of_jobs()))
+            print(f"usage: python -m seglib.runs.worker KIND FOLDER; KIND: {kinds}", file=sys.stderr)
+            return 2
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
     return 0 if state.name in ("finished", "stopped", "done", "cancelled") else 2
+
+
+def _kinds_of_jobs() -> tuple[str, ...]:
+    from seglib.runs import jobs  # it brings NumPy and more: a trainer has its lock before that
+
+    return tuple(jobs.KINDS)
+
+
+def _give_way() -> None:
+    """A little lower priority for a detached training and its data workers, so that the app stays quick beside it."""
+    if os.name == "nt":
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        os.nice(NICENESS)
 
 
 if __name__ == "__main__":
