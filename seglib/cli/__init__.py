@@ -1,4 +1,5 @@
-"""The command line: `python -m seglib demo|import|check|train|queue|experiment|evaluate|errors|predict|weakness|realism`.
+"""The command line: `python -m seglib COMMAND`: demo, import, check, train, queue, experiment, evaluate, errors,
+predict, weakness, realism.
 
 Results go to standard output, progress and notes to standard error. Exit 0, or 2 with one line for a mistake that
 the person can mend. Rooms that need torch are imported by the command that needs them.
