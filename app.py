@@ -7,8 +7,15 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # `import ui` and `import seglib` from any working directory
 
-from ui import crops, normalised, preview_route, realism, routes, security, tensorboard, weak_images
+from ui import crops, film_route, normalised, preview_route, realism, routes, security, tensorboard, weak_images
 
-PIXELS = [*crops.ROUTES, *normalised.ROUTES, *preview_route.ROUTES, *realism.ROUTES, *weak_images.ROUTES]
+PIXELS = [
+    *crops.ROUTES,
+    *film_route.ROUTES,
+    *normalised.ROUTES,
+    *preview_route.ROUTES,
+    *realism.ROUTES,
+    *weak_images.ROUTES,
+]
 ROUTES = [*PIXELS, *routes.ROUTES]
 app = st.App("ui/shell.py", routes=ROUTES, middleware=security.middleware(), lifespan=tensorboard.lifespan)

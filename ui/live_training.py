@@ -11,7 +11,7 @@ from seglib.data.dataset import Dataset
 from seglib.runs import curves
 from seglib.runs.store import Run
 from ui import progress
-from ui.live import ending, figures, head, lines, log, pictures
+from ui.live import ending, figures, film, head, lines, log
 from ui.live.figures import has_no_validation
 
 __all__ = ["draw", "has_no_validation"]
@@ -41,5 +41,5 @@ def _draw(run: Run, data: Dataset | None, before: tuple[str, int | None]) -> Non
         figures.draw(run)
     now = curves.of(run)
     lines.draw(run, now, standing.live)
-    pictures.draw(run, data, standing.live)
+    film.draw(run, data, standing.live)
     log.draw(run, now)
