@@ -29,7 +29,7 @@ TRAINING_COST = 3.0  # of a pass forward
 ROUGH_RATE = 1.2e10  # multiply-adds a second and core
 ROUGH_CORES = 8  # more cores than these hardly help a batch of four
 PER_SAMPLE_S = 0.01  # reading, augmenting, cutting
-MEASURED, SCALED, ROUGH = "measured", "scaled", "rough"
+MEASURED, SCALED, ROUGH, HERE = "measured", "scaled", "rough", "here"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Estimate:
-    """minutes of training and validation, start-up not counted. source: MEASURED, SCALED or ROUGH; run: whose speed."""
+    """minutes of training and validation, start-up not counted. source: MEASURED, SCALED, ROUGH or HERE; run: whose speed."""
 
     minutes: float
     steps: int
@@ -56,6 +56,8 @@ class Estimate:
     def explanation(self) -> str:
         if self.source == MEASURED:
             return f"From the speed of run {self.run}: the same network and batch on this machine."
+        if self.source == HERE:
+            return "Measured here: real steps of these very settings on this machine, in the pre-flight check."
         if self.source == SCALED:
             return f"From the speed of run {self.run} on this machine, scaled to this network's multiply-adds."
         return "A rough guess, right within a factor of three: no run has been timed on this machine yet."
@@ -76,6 +78,13 @@ def estimate(config: Config, work: Work, runs: Sequence[Run]) -> Estimate:
     step_s, source, run = seconds_per_step(config, runs)
     image_s = _arithmetic_s(config, step_s) * work.image_px / config.data.crop_px**2
     validation_s = work.validated * (image_s + PER_SAMPLE_S / 2)
+    return planned(config, work, step_s, validation_s, source, run)
+
+
+def planned(
+    config: Config, work: Work, step_s: float, validation_s: float, source: str = HERE, run: str = ""
+) -> Estimate:
+    """The training that steps and validations of this length make: as the trainer plans it."""
     limit, minutes = schedule.counted_steps(config, work.draws_per_epoch), config.training.minutes
     steps = limit
     if minutes is not None:

@@ -32,6 +32,7 @@ KINDS: dict[str, str] = {
     "import": "seglib.runs.imports:import_source",
     "normalisation": "seglib.runs.tasks:normalisation",
     "weakness": "seglib.experiments.weakness_job:weakness",
+    "preflight": "seglib.experiments.preflight_job:preflight",
 }
 _RECORD = "job.json"
 
