@@ -51,7 +51,7 @@ def dimmed(gray: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 
 def outlined(gray: np.ndarray, one: Drawn) -> np.ndarray:
-    """(h, w, 3) BGR uint8: the target's outline, one pixel wide on screen, lighter on dark pixels than on light ones."""
+    """(h, w, 3) BGR uint8: the target's outline, one pixel wide, lighter on dark pixels than on light ones."""
     small = dimmed(gray, one.valid)
     shape = small.shape[::-1]
     target = cv2.resize(one.target.astype(np.uint8), shape, interpolation=cv2.INTER_NEAREST)

@@ -53,7 +53,7 @@ def parameters(n: int, name: str, device: str, precision: str, threads: int) -> 
 def memory(found: Memory, config: Config, fixed: int) -> Item:
     """fixed: bytes that do not grow with the batch, of weights and optimiser."""
     title, value = "Memory", f"{size(found.peak)} of {size(found.free)} free"
-    text = f"The most that steps and a validation held at once, {found.share:.0%} of the {found.place} a training may take."
+    text = f"The most that steps and a validation held at once: {found.share:.0%} of the {found.place} there is."
     if found.share <= MEMORY_AMBER:
         return Item("memory", GREEN, title, value, text)
     level = RED if found.share > MEMORY_RED else AMBER
@@ -91,11 +91,12 @@ def speed(step: cost.Step, sample_ms: float) -> Item:
     """sample_ms: processor time of augmenting one sample."""
     title, value = "A step", seconds(step.seconds)
     share = step.share(sample_ms)
-    text = f"Median of real steps, measured here; augmenting its samples takes {share:.0%} of that time on a core of its own."
+    text = f"Median of real steps, measured here; augmenting its samples takes {share:.0%} of that on another core."
     if not step.limits(sample_ms):
         return Item("speed", GREEN, title, value, text)
     workers = step.workers_needed(sample_ms)
-    text = f"The network waits for its samples: augmenting those of a step takes {seconds(sample_ms * step.batch_size / 1000)}."
+    takes = seconds(sample_ms * step.batch_size / 1000)
+    text = f"The network waits for its samples: augmenting those of a step takes {takes}."
     return Item("speed", AMBER, title, value, text, f"Set training.workers to {workers}, on as many free cores.")
 
 
@@ -128,7 +129,7 @@ def loss_at_start(start: Start, loss: str) -> Item:
     reference = f"a network that says 0.5 everywhere has a {names} of {start.half:.3f} on this batch"
     low, high = start.best / START_ROOM, start.worst * START_ROOM
     if low <= start.loss <= high:
-        text = f"As it should be: {reference}; ours starts with fewer cells, anything from {low:.2f} to {high:.2f} is fine."
+        text = f"As it should be: {reference}; anything from {low:.2f} to {high:.2f} is fine."
         return Item("loss_at_start", GREEN, title, value, text)
     level = RED if not math.isfinite(start.loss) or start.loss > START_FAR * start.worst else AMBER
     text = f"It should lie between {low:.2f} and {high:.2f} ({reference}): {_why(start)}."
@@ -142,7 +143,8 @@ def _why(start: Start) -> str:
     if start.loss < start.best / START_ROOM:
         return "an untrained network cannot know that much, so its answer may be in its input"
     if start.spread > 10:
-        return f"its logits are spread by ± {start.spread:.0f}, as with images that are not normalised or weights too large"
+        spread = f"± {start.spread:.0f}"
+        return f"its logits are spread by {spread}, as with images that are not normalised or weights too large"
     if abs(start.mean) > 4:
         return f"its logits are {start.mean:.1f} in the mean, as with a bias at the end"
     return "its answers are far from undecided, without having learned anything"
@@ -158,7 +160,7 @@ def output(start: Start, after: Overfit) -> Item:
             "output", RED, title, value, text, "Look at the activations and the initial weights of your network."
         )
     if after.low >= 0 and after.high <= 1:
-        text = f"After {len(after.losses) - 1} steps on one batch it gives nothing below 0 or above 1: a sigmoid is at its end."
+        text = "Having learned, it still gives nothing below 0 or above 1: a sigmoid is at its end."
         return Item("output", RED, title, value, text, remedy)
     if after.low >= 0:
         text = "It gives nothing below 0, so nothing can be called background: an activation is at its end."
@@ -188,7 +190,7 @@ def overfits(found: Overfit, config: Config) -> Item:
     learned = 1 - last / found.chance if found.chance > 0 else 0.0
     of = f"{found.n_samples} {'sample' if found.n_samples == 1 else 'samples'}"
     value = f"loss {first:.3f} → {last:.3f}, IoU {_ratio(found.iou_before)} → {_ratio(found.iou_after)}"
-    told = f"{steps} steps on {of} without augmentation; the best answer that is the same everywhere has {found.chance:.3f}"
+    told = f"{steps} steps on {of} without augmentation; the best constant answer has a loss of {found.chance:.3f}"
     lower = (
         f"Try another optimizer.lr than {config.optimizer.lr:g} (1e-3 is a start), then look whether masks fit images."
     )

@@ -29,6 +29,7 @@ TRAINING_COST = 3.0  # of a pass forward
 ROUGH_RATE = 1.2e10  # multiply-adds a second and core
 ROUGH_CORES = 8  # more cores than these hardly help a batch of four
 PER_SAMPLE_S = 0.01  # reading, augmenting, cutting
+# the same network and batch on this machine, another one, none, or real steps in the pre-flight check
 MEASURED, SCALED, ROUGH, HERE = "measured", "scaled", "rough", "here"
 
 
@@ -43,7 +44,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Estimate:
-    """minutes of training and validation, start-up not counted. source: MEASURED, SCALED, ROUGH or HERE; run: whose speed."""
+    """minutes of training and validation, start-up not counted. source: as above; run: whose speed or ''."""
 
     minutes: float
     steps: int
