@@ -67,25 +67,25 @@ class Found:
         return next((level for level in LEVELS if self.of(level)), GREEN)
 
 
-def inputs(config: Config, dataset: Dataset | None = None) -> dict[str, Any]:
+def inputs(config: Config, stamp: str | None = None) -> dict[str, Any]:
     """Inputs of the job: the config with the absolute path of its data, and stamps that change when a picture, a mask,
-    the split or the class of one's own does. `dataset`: the opened one, where the caller has it already."""
+    the split or the class of one's own does. stamp: `files_stamp` of the opened data set, where the caller has it."""
     path = str(located(config.data.path)) if config.data.path else ""
     config = replace(config, data=replace(config.data, path=path))
-    asked = {"config": plain(config), "files": _files_stamp(config, dataset)}
+    asked = {"config": plain(config), "files": _stamp_of(config) if stamp is None else stamp}
     if config.model.name not in BUILT_IN_NAMES:
         asked["your_models"] = _content(YOUR_MODELS)
     return asked
 
 
-def find(config: Config, dataset: Dataset | None = None) -> jobs.Job:
+def find(config: Config, stamp: str | None = None) -> jobs.Job:
     """The pre-flight of these settings and files, whether or not it was ever started."""
-    return jobs.find(KIND, inputs(config, dataset))
+    return jobs.find(KIND, inputs(config, stamp))
 
 
-def start(config: Config, dataset: Dataset | None = None, *, again: bool = False) -> jobs.Job:
+def start(config: Config, stamp: str | None = None, *, again: bool = False) -> jobs.Job:
     """Start the pre-flight, join the one that works, or take the one that is done; `again` measures anew."""
-    return jobs.start(KIND, inputs(config, dataset), again=again)
+    return jobs.start(KIND, inputs(config, stamp), again=again)
 
 
 def read(result: Path) -> Found:
@@ -129,13 +129,16 @@ def _lines(file: Path) -> list[Item]:
     return found
 
 
-def _files_stamp(config: Config, dataset: Dataset | None) -> str:
-    """Changes when any picture or mask is written, when dataset.csv is, and when pictures come or go."""
+def _stamp_of(config: Config) -> str:
     data = config.data
     try:
-        dataset = dataset or open_dataset(data.path, grouping=data.grouping, split=data.split, fold=data.fold)
+        return files_stamp(open_dataset(data.path, grouping=data.grouping, split=data.split, fold=data.fold))
     except (InputError, OSError) as error:
         return f"not opened: {error}"
+
+
+def files_stamp(dataset: Dataset) -> str:
+    """Changes when any picture or mask is written, when dataset.csv is, and when pictures come or go."""
     digest = hashlib.sha256()
     csv = csv_of(dataset.path)
     digest.update((_content(csv) if csv is not None else "").encode())
