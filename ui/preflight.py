@@ -185,7 +185,9 @@ def _results(found: Found, job: jobs.Job) -> None:
             st.markdown(line(item))
     if found.overfit.get("losses"):
         st.caption("Loss of one batch learned by heart, step by step")
-        st.echarts_chart(overfit_curve(found.overfit), height=CURVE_PX, key=f"preflight_curve_{job.id[:12]}", alt="Loss of one batch")
+        st.echarts_chart(
+            overfit_curve(found.overfit), height=CURVE_PX, key=f"preflight_curve_{job.id[:12]}", alt="Loss of one batch"
+        )
     if found.samples:
         st.caption("The first batch, as the network will see it")
         _samples(found.samples, job)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from seglib.cli import data, experiment, importing, predict, queue, realism, scoring, training, weakness
+from seglib.cli import data, experiment, importing, predict, preflight, queue, realism, scoring, training, weakness
 from seglib.exceptions import InputError
 from seglib.training.config import PRESETS
 
@@ -28,6 +28,7 @@ def build_parser() -> Parser:
     _add_check(commands)
     _add_train(commands)
     _add_queue(commands)
+    _add_preflight(commands)
     _add_evaluate(commands)
     _add_errors(commands)
     _add_predict(commands)
@@ -83,13 +84,18 @@ def _add_train(commands: Any) -> None:
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
     """What `train` and `queue add` have in common."""
+    _add_settings(parser)
+    parser.add_argument("--resume", action="store_true")
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """What makes a config, in the order in which one lies over the other."""
     parser.add_argument("--data", metavar="DATA")
     parser.add_argument("--preset", choices=tuple(PRESETS))
     parser.add_argument("--config", type=Path, metavar="FILE", help="JSON of settings")
     parser.add_argument("--recipe", metavar="R", help="augmentation: a name or a JSON file")
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings")
     parser.add_argument("--minutes", type=float, metavar="M")
-    parser.add_argument("--resume", action="store_true")
 
 
 def _add_queue(commands: Any) -> None:
@@ -129,6 +135,15 @@ def _at_once(text: str) -> int | None:
     if text != "auto" and not text.isdigit():
         raise argparse.ArgumentTypeError(f"K is {text!r}; allowed: a number of runs, or auto")
     return None if text == "auto" else int(text)
+
+
+def _add_preflight(commands: Any) -> None:
+    parser = commands.add_parser("preflight", help="check a training on one real batch before it starts")
+    _add_settings(parser)
+    parser.add_argument("--again", action="store_true", help="measure anew what was measured before")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--strict", action="store_true", help="exit 2 if a check is red")
+    parser.set_defaults(command=preflight.preflight)
 
 
 def _add_evaluate(commands: Any) -> None:

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from seglib.cli.bar import bar
-from seglib.cli.training import config_of
+from seglib.cli.training import config_of, given_settings
 from seglib.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def preflight(args: argparse.Namespace) -> int:
     """
     from seglib.experiments import preflight as checks
 
-    config = config_of(args)
+    config = config_of(args, given_settings(args))
     job = checks.start(config, again=args.again)
     _wait(job)
     found = checks.read(job.result)
