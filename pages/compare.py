@@ -6,8 +6,10 @@ import streamlit as st
 
 from seglib.exceptions import InputError
 from ui import state
-from ui.compare import runs
+from ui.compare import experiments, runs
 from ui.literal import literal
+
+RUNS, EXPERIMENTS, NEW = "Runs", "Experiments", "New experiment"
 
 
 def main() -> None:
@@ -18,7 +20,24 @@ def main() -> None:
     except InputError as error:
         st.error(literal(error), icon=":material/folder_off:")
         st.stop()
-    runs.draw(mine, head)
+    view = _view()
+    if view == RUNS:
+        runs.draw(mine, head)
+    elif view == EXPERIMENTS:
+        experiments.draw()
+
+
+def _view() -> str:
+    """?experiment=… alone opens that experiment."""
+    return st.segmented_control(
+        "Show",
+        [RUNS, EXPERIMENTS, NEW],
+        default=EXPERIMENTS if "experiment" in st.query_params else RUNS,
+        required=True,
+        key="show",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
 
 
 main()

@@ -120,3 +120,9 @@ def test_chunks_do_not_change_the_draws(monkeypatch):
     monkeypatch.setattr(statistics, "_CHUNK", 60)
     assert len(list(weights(units, 40, np.random.default_rng(0)))) == 20
     assert whole.shape == (40, 30)
+
+
+@pytest.mark.parametrize("n", range(1, 12))
+def test_a_short_movie_where_nothing_stands_out_has_a_block_length(n):
+    for seed in range(20):
+        assert 1 <= block_length(np.random.default_rng(seed).normal(size=n)) <= max(1, n // statistics.MIN_BLOCKS)

@@ -158,7 +158,8 @@ def _last_lag(centred: np.ndarray, in_a_row: int, furthest: int) -> int:
     for lag in range(len(out) - in_a_row + 1):
         if not out[lag : lag + in_a_row].any():
             return max(lag, 1)
-    return int(np.flatnonzero(out)[-1]) + 1
+    standing = np.flatnonzero(out)
+    return int(standing[-1]) + 1 if len(standing) else 1  # in a short series nothing need stand out
 
 
 def weights(units: Units, n_draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -16,6 +16,7 @@ ABOUT = {
 }
 X_NAMES = {"step": "Step", "minutes": "Minutes of training and validation"}
 FEW = 8  # up to so many runs the tooltip lists them all
+LEGEND_PX = 250
 _LOW_AT_LEAST = 0.5  # an IoU axis begins here, or below where the later half of a curve lies lower
 
 
@@ -32,8 +33,8 @@ def overlay(
         axis |= {"min": _low([points for _, _, points in lines]), "max": 1}
     return {
         "animation": False,
-        "grid": {"left": 8, "right": 20, "top": 32, "bottom": 62, "containLabel": True},
-        "legend": {"type": "scroll", "bottom": 0, "data": [name for _, name, _ in lines]},
+        "grid": {"left": 8, "right": 20, "top": 32, "bottom": 34 + _legend_px(names), "containLabel": True},
+        "legend": {"type": "plain" if len(names) <= FEW else "scroll", "bottom": 0, "data": [n for _, n, _ in lines]},
         "tooltip": _tooltip(len(lines)),
         "xAxis": {
             "type": "value",
@@ -46,6 +47,21 @@ def overlay(
         "yAxis": axis,
         "series": [_line(place, name, points, what) for place, name, points in lines],
     }
+
+
+def height_px(names: Sequence[str]) -> int:
+    """Of the chart, whatever room the names take below it."""
+    return 290 + _legend_px(names)
+
+
+def _legend_px(names: Sequence[str]) -> int:
+    """As many lines as the names need in the narrowest of the charts; beyond FEW one line that scrolls."""
+    if len(names) > FEW:
+        return 28
+    lines, room = 1, 0
+    for width in (44 + 6.5 * min(len(name), 40) for name in names):
+        lines, room = (lines + 1, width) if room and room + width > LEGEND_PX else (lines, room + width)
+    return 6 + 22 * lines
 
 
 def _tooltip(n_lines: int) -> dict[str, Any]:

@@ -94,14 +94,14 @@ def _compared(run_ids: Sequence[str], target: float, before: list[str]) -> None:
     if _news(runs) != before:
         st.rerun(scope="app")
     rows = runs_table.rows(runs)
-    _headline(rows, target)
+    headline(rows, target)
     if line := runs_table.comparable(runs):
         st.warning(line, icon=":material/warning:")
-    _table(runs, rows, target)
+    table_of(runs, rows, target, key="compare_table")
     _curves(runs, rows)
 
 
-def _headline(rows: Sequence[Mapping[str, Any]], target: float) -> None:
+def headline(rows: Sequence[Mapping[str, Any]], target: float) -> None:
     """The best one against the target, in a sentence."""
     best = runs_table.best(rows)
     if best is None:
@@ -120,14 +120,15 @@ def _headline(rows: Sequence[Mapping[str, Any]], target: float) -> None:
         st.markdown(f":material/flag: **{name}** is the best: val IoU **{iou:.4f}**, {short}{flatters}.")
 
 
-def _table(runs: Sequence[Run], rows: Sequence[Mapping[str, Any]], target: float) -> None:
+def table_of(runs: Sequence[Run], rows: Sequence[Mapping[str, Any]], target: float, key: str) -> None:
+    """Their table, what differs first, and what its numbers are of."""
     keys = runs_table.differing(runs)
     with_data = len({row["data"] for row in rows}) > 1
-    shown = table.frame(rows, [key for key in keys if key != "data.path" or not with_data], target, with_data)
+    shown = table.frame(rows, [k for k in keys if k != "data.path" or not with_data], target, with_data)
     st.dataframe(
         table.coloured(shown),
         hide_index=True,
-        key="compare_table",
+        key=key,
         height="content" if len(rows) <= 12 else 460,
         placeholder="–",
         column_config=table.columns(target),
@@ -170,7 +171,9 @@ def _curves(runs: Sequence[Run], rows: Sequence[Mapping[str, Any]]) -> None:
             st.markdown(f"**{title}**", help=curves.ABOUT[what])
             if any(of[what] for of in points):
                 option = curves.overlay(points, names, what, axis)
-                st.echarts_chart(option, height=330, key=f"compare_{what}", alt=f"{title}, one line a run")
+                st.echarts_chart(
+                    option, height=curves.height_px(names), key=f"compare_{what}", alt=f"{title}, one line a run"
+                )
             else:
                 st.caption("No point yet." if what == "train_loss" else "No validation of these runs has one.")
     st.caption("The pointer on a line or a name brings it out; a click on a name hides its line.")

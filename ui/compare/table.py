@@ -45,10 +45,10 @@ def frame(rows: Sequence[Row], keys: Sequence[str], target: float, with_data: bo
 
 
 def coloured(table: pd.DataFrame) -> Styler:
-    """The same with each run's line as it is drawn in the curves, first."""
+    """The same with each run's line as it is drawn in the curves."""
     looks = [look(place) for place in range(len(table))]
     table = table.copy()
-    table.insert(0, "Line", [one.text for one in looks])
+    table.insert(1, "Line", [one.text for one in looks])
     colours = [f"color: {one.colour}; font-weight: bold" for one in looks]
     return table.style.apply(lambda column: colours, subset=["Line"])
 
@@ -85,7 +85,7 @@ def columns(target: float) -> dict[str, Any]:
     val = "Pooled IoU of the val set: pixels are summed over all its images first."
     sample = "of a fixed sample of train images, as many as there are val images"
     return {
-        "Line": text("", width=44, pinned=True, help="As the run is drawn in the curves."),
+        "Line": text("", width=44, help="As the run is drawn in the curves."),
         "Run": text(width=120, pinned=True),
         "Mark": text(
             width=130,
