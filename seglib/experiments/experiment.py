@@ -24,11 +24,11 @@ from seglib.experiments.design import (
     with_base_levels,
 )
 from seglib.experiments.factor import Factor
-from seglib.experiments.opened import FILE, FOLDER, Experiment, Standing, find_experiment, list_experiments
+from seglib.experiments.opened import FILE, FOLDER, KIND, Experiment, Standing, find_experiment, list_experiments
 from seglib.experiments.trained import Trained, compared
 from seglib.experiments.trial import Trial
 from seglib.runs import bin as bin_
-from seglib.runs import launcher, lock
+from seglib.runs import jobs, launcher, lock
 from seglib.runs.files import read_json, write_json
 from seglib.runs.store import Run, check_id, checkpoints_root, portable
 from seglib.settings import merge
@@ -87,8 +87,11 @@ def start(experiment: Experiment, again: bool = False) -> list[Run]:
 
     A trial whose very config was trained to its end on the same pictures is that run. One whose run is missing, or was
     taken out of the queue before it began, is made anew; with `again` one that failed or was stopped too (what there is
-    of it goes to the bin).
+    of it goes to the bin). A search gets its conductor, which goes on from where an earlier one ended.
     """
+    if experiment.design().sampler == OPTUNA:
+        jobs.start(KIND, {"experiment": str(experiment.folder)}, again=True)
+        return []
     with lock.hold(experiment.folder, PATIENCE_S):
         design, trials = experiment.design(), experiment.trials()
         trained = Trained(experiment.root)
@@ -125,14 +128,30 @@ def add_seeds(experiment: Experiment, seeds: Sequence[int]) -> list[Run]:
 
 
 def cancel(experiment: Experiment, running: bool = False) -> None:
-    """Take what waits out of the queue; with `running` also stop what works. What is done stays."""
+    """Take what waits out of the queue; with `running` also stop what works. What is done stays.
+
+    A search asks for no more. Started again it goes on with what was stopped.
+    """
     from seglib.runs import queue
 
+    if experiment.design().sampler == OPTUNA:
+        _send_home(experiment.conductor())
     states = [(experiment.run_of(t), experiment.state_of(t)) for t in experiment.trials() if not t.reused]
     for run in [run for run, state in states if state == "queued"]:
         queue.cancel(run)
     for run in [run for run, state in states if state == "running" and running]:
         launcher.stop(run)
+
+
+def _send_home(conductor: jobs.Job) -> None:
+    """Before its runs are touched: it would take their end for an answer."""
+    conductor.cancel()
+    deadline = time.monotonic() + PATIENCE_S
+    while conductor.state().live:
+        if time.monotonic() > deadline:
+            conductor.escalate()
+            return
+        time.sleep(0.1)
 
 
 def move_to_bin(experiment: Experiment) -> Path:

@@ -9,18 +9,23 @@ from seglib.exceptions import InputError
 from seglib.experiments import trial as trials_
 from seglib.experiments.design import OPTUNA, Design, from_plain
 from seglib.experiments.trial import Trial
+from seglib.runs import jobs
 from seglib.runs.files import read_json
 from seglib.runs.store import Run, check_id, checkpoints_root
 from seglib.settings import nearest
 
+KIND = "experiment"  # of the conductor's job
 FILE = "experiment.json"
 FOLDER = "experiments"
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How many trials are where. n: trials so far, or that a search will make. planned: not in the queue yet. missing:
-    their run was put in the bin or removed. stopped: by a person. watcher: of a search, the state of its conductor."""
+    """How many trials are where.
+
+    n: trials so far, or that a search will make. planned: not in the queue yet. missing: their run was put in the bin
+    or removed. stopped: by a person. conducted: whether a search's conductor lives; None for a grid.
+    """
 
     n: int
     done: int = 0
@@ -31,7 +36,7 @@ class Standing:
     pruned: int = 0
     planned: int = 0
     missing: int = 0
-    watcher: str = ""
+    conducted: bool | None = None
 
     @property
     def n_ended(self) -> int:
@@ -41,7 +46,14 @@ class Standing:
     @property
     def over(self) -> bool:
         """Nothing of it works or waits."""
-        return not (self.running or self.queued)
+        return not (self.running or self.queued or self.conducted)
+
+    @property
+    def problem(self) -> str:
+        """What keeps a search from going on; '' if nothing does."""
+        if self.conducted is False and self.n_ended < self.n:
+            return "nobody conducts the search, so no new trial is asked for: start the experiment again"
+        return ""
 
     @property
     def complete(self) -> bool:
@@ -50,7 +62,7 @@ class Standing:
     def __str__(self) -> str:
         names = ("done", "running", "queued", "failed", "stopped", "pruned", "planned", "missing")
         said = ", ".join(f"{getattr(self, name)} {name}" for name in names if getattr(self, name))
-        return f"{self.n} trials: {said or 'none begun'}" + (f"; {self.watcher}" if self.watcher else "")
+        return f"{self.n} trials: {said or 'none begun'}" + (f"; {self.problem}" if self.problem else "")
 
 
 class Experiment:
@@ -121,8 +133,15 @@ class Experiment:
         for trial in trials:
             state = self.state_of(trial)
             counts[state] = counts.get(state, 0) + 1
-        n = design.n_trials if design.sampler == OPTUNA else len(trials)
-        return Standing(n or 0, **counts)
+        if design.sampler != OPTUNA:
+            return Standing(len(trials), **counts)
+        n = design.n_trials or 0
+        counts["planned"] = max(0, n - len(trials)) + counts.get("planned", 0)
+        return Standing(n, **counts, conducted=self.conductor().state().live)
+
+    def conductor(self) -> jobs.Job:
+        """The job that carries a search on, whether or not it was ever started."""
+        return jobs.find(KIND, {"experiment": str(self.folder)})
 
 
 def list_experiments(root: str | Path | None = None) -> list[Experiment]:

@@ -14,12 +14,15 @@ from seglib.training.config import Config
 
 
 class Trained:
-    """The finished runs under `root`, as they are now. The pictures are read once, and only when a config agrees."""
+    """The finished runs under `root`, as they are now. The pictures are read once, and only when a config agrees.
 
-    def __init__(self, root: Path):
+    fingerprints: what an earlier look read of them.
+    """
+
+    def __init__(self, root: Path, fingerprints: dict[Any, str] | None = None):
         self._runs = [run for run in list_runs(root) if run.state().name == "finished"]
         self._configs: dict[Run, dict[str, Any] | None] = {}
-        self._prints: dict[tuple[Any, ...], str] = {}
+        self._fingerprints: dict[Any, str] = {} if fingerprints is None else fingerprints
 
     def run_of(self, config: Config) -> Run | None:
         """The oldest finished run of this very config on the same pixels and split; None if there is none."""
@@ -47,10 +50,10 @@ class Trained:
     def _fingerprint(self, config: Config) -> str:
         data = config.data
         key = (data.path, data.grouping, data.split, data.fold)
-        if key not in self._prints:
+        if key not in self._fingerprints:
             dataset = open_dataset(data.path, grouping=data.grouping, split=data.split, fold=data.fold)
-            self._prints[key] = dataset.fingerprint()
-        return self._prints[key]
+            self._fingerprints[key] = dataset.fingerprint()
+        return self._fingerprints[key]
 
 
 def as_trained(run: Run) -> Config:

@@ -33,6 +33,7 @@ KINDS: dict[str, str] = {
     "normalisation": "seglib.runs.tasks:normalisation",
     "weakness": "seglib.experiments.weakness_job:weakness",
     "preflight": "seglib.experiments.preflight_job:preflight",
+    "experiment": "seglib.experiments.conductor:conduct",
 }
 _RECORD = "job.json"
 
