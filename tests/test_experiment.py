@@ -12,11 +12,10 @@ from seglib.experiments.design import Design
 from seglib.experiments.factor import Factor
 from seglib.experiments.trained import compared
 from seglib.runs import bin as bin_
-from seglib.runs import launcher, record, worker
+from seglib.runs import launcher, queue, record, worker
 from seglib.runs.files import read_json, write_json
 from seglib.settings import plain
 
-queue = pytest.importorskip("seglib.runs.queue")
 LOSSES = Factor("loss.name", ("bce", "dice"))
 NORMS = Factor("model.norm", ("none", "batch"))
 

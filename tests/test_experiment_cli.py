@@ -5,9 +5,8 @@ import json
 import pytest
 
 from seglib.cli import main
-from seglib.runs import identity, process, store
+from seglib.runs import identity, process, queue, store
 
-queue = pytest.importorskip("seglib.runs.queue")
 SETTINGS = ["model.depth=1", "model.channels=2", "training.steps=2", "training.validate_every=1", "data.crop_px=32"]
 SETTINGS += ["training.device=cpu", "training.batch_size=2"]
 

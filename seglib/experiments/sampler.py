@@ -7,9 +7,9 @@ line or whole, so a search that was killed goes on from them. Only the conductor
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import median
 from typing import Any
 
+import numpy as np
 import optuna
 from filelock import FileLock
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalStorage
@@ -21,6 +21,7 @@ from seglib.experiments.factor import Factor, spec_of
 
 FILE = "study.log"
 WARM_UP = 2  # validations of a trial that are never its last: early IoU says little
+WORST_PERCENT = 25  # a trial is hopeless whose best IoU is below so many percent of the others' at that validation
 _REASON = "reason"
 
 
@@ -38,7 +39,7 @@ class Search:
                 storage=JournalStorage(_journal(file)),
                 direction="maximize",
                 load_if_exists=True,
-                pruner=optuna.pruners.MedianPruner(n_startup_trials=self.n_before_pruning, n_warmup_steps=WARM_UP),
+                pruner=self._pruner(),
             )
         except (ValueError, KeyError, AssertionError) as error:
             raise InputError(f"{file} is damaged ({error}); put a copy back, or start a new search.") from None
@@ -117,7 +118,8 @@ class Search:
         own = max(v for k, v in trials[number - 1].intermediate_values.items() if k <= step)
         others = [t.intermediate_values.get(step) for t in trials if t.state == TrialState.COMPLETE]
         others = [value for value in others if value is not None]
-        than = f"{median(others):.4f}, the median of {len(others)} trials by then" if others else "the others by then"
+        limit = float(np.percentile(others, WORST_PERCENT)) if others else own
+        than = f"{limit:.4f}, the lower quartile of {len(others)} trials by then"
         return f"given up after validation {step}: its best IoU {own:.4f} is below {than}"
 
     def _trials(self) -> list[FrozenTrial]:
@@ -125,6 +127,11 @@ class Search:
 
     def _trial(self, number: int) -> optuna.Trial:
         return optuna.Trial(self._study, self._trials()[number - 1]._trial_id)
+
+    def _pruner(self) -> optuna.pruners.BasePruner:
+        return optuna.pruners.PercentilePruner(
+            100 - WORST_PERCENT, n_startup_trials=self.n_before_pruning, n_warmup_steps=WARM_UP + 1
+        )
 
     def _sampler(self, number: int) -> optuna.samplers.TPESampler:
         seed = (self.design.seeds[0] * 1_000_003 + number) % 2**32
