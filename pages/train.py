@@ -7,7 +7,8 @@ import streamlit as st
 from seglib.data.dataset import Dataset
 from seglib.exceptions import InputError
 from seglib.runs.store import Run
-from ui import form, live_training, progress, run_list, set_up, start_card, state
+from seglib.training.config import Config
+from ui import form, interrupted, live_training, queue, run_list, set_up, start_card, state
 from ui.literal import literal
 
 NEW, CURVES = "New training", "Curves"
@@ -22,11 +23,11 @@ def main() -> None:
         st.stop()
     data = _data_or_line()
     runs, current = state.runs_of(entry), state.current_run()
+    interrupted.draw()
     if _view(current) == CURVES:
         _curves(current, data)
     else:
-        _live_line(runs)
-        set_up.draw(entry, data, lambda config, problem: start_card.draw(config, problem, data))
+        set_up.draw(entry, data, lambda config, problem: _start(config, problem, data))
     run_list.draw(runs, current, entry)
 
 
@@ -50,13 +51,10 @@ def _view(current: Run | None) -> str:
     return st.segmented_control("View", [NEW, CURVES], key="train_view", required=True, label_visibility="collapsed")
 
 
-def _live_line(runs: list[Run]) -> None:
-    """Somebody is training on this data set already: say so, one click away."""
-    for run in (run for run in runs if run.state().live):
-        with st.container(horizontal=True, vertical_alignment="center", border=True):
-            progress.badge(run.state().name)
-            st.markdown(f"**{literal(run.name)}** · {progress.line(progress.of_run(run))}", width="stretch")
-            st.button("Watch", key=f"train_watch_{run.id}", on_click=run_list.watch, args=(run,))
+def _start(config: Config | None, problem: str, data: Dataset | None) -> None:
+    with st.container(border=True):
+        start_card.draw(config, problem, data)
+    queue.draw()
 
 
 def _curves(current: Run | None, data: Dataset | None) -> None:

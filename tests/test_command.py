@@ -10,7 +10,7 @@ from seglib.augment.recipe import load_recipe
 from seglib.cli.parser import build_parser
 from seglib.cli.training import given_settings
 from seglib.settings import plain
-from seglib.training.command import arguments, recipe_name, train_command
+from seglib.training.command import arguments, queue_command, recipe_name, train_command
 from seglib.training.config import PRESETS, Config, resolve
 
 CASES = [
@@ -38,6 +38,10 @@ def test_typed_back_it_is_the_same_config(preset, settings):
     args = build_parser().parse_args(words[3:])
     assert resolve(args.preset, args.config, given_settings(args)) == wanted
     assert args.run == "my-run"
+    queued = shlex.split(queue_command(wanted, preset, "my-run"))
+    assert queued[3:] == ["queue", "add", *words[4:]]
+    args = build_parser().parse_args(queued[3:])
+    assert resolve(args.preset, args.config, given_settings(args)) == wanted
 
 
 def _with(base: Config, settings: dict) -> Config:

@@ -133,9 +133,7 @@ def _when(begin_s: float | None, length_s: float | None) -> str:
 
 def _row(run: Run, place: int, n: int, when: str) -> None:
     settings = run.settings()
-    about = " · ".join(
-        str(settings.get(part, {}).get("name", "?")).replace("_", " ") for part in ("model", "loss")
-    )
+    about = " · ".join(str(settings.get(part, {}).get("name", "?")).replace("_", " ") for part in ("model", "loss"))
     resumed = " · goes on" if run.last_step else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         name = literal(run.name if len(run.name) <= 60 else f"{run.name[:40]}…{run.name[-18:]}")

@@ -96,7 +96,11 @@ def _label_form(run: Run) -> None:
 
 
 def watch(run: Run) -> None:
-    """Bring a run into view, with its curves. Call it from a callback."""
+    """Bring a run into view, with its curves and its data set where that is known. Call it from a callback."""
+    path = run.data_path()
+    name = next((name for name, entry in registry.entries().items() if path in entry.places()), None)
+    if name is not None and name != state.dataset_name() and path not in state.current_entry().places():
+        state.choose_dataset(name)
     state.choose_run(run.id)
     st.session_state["train_view_next"] = "Curves"
 

@@ -44,8 +44,7 @@ def draw(entry: registry.Entry, data: Dataset | None, card: Callable[[Config | N
     with halves.cell():
         with st.container(border=True):
             _network(config)
-        with st.container(border=True):
-            card(config, problem)
+        card(config, problem)
     clone.draw(hidden)
 
 

@@ -1,24 +1,29 @@
-"""The card that starts a training: how long it takes, its name, the button, the same as a command."""
+"""The card that starts a training or queues it: how long it takes, its name, the buttons, the same as a command."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import streamlit as st
 
 from seglib.data.dataset import Dataset
 from seglib.exceptions import InputError
 from seglib.runs import estimate, launcher
-from seglib.training.command import train_command
+from seglib.runs import queue as runs_queue
+from seglib.runs.store import Run
+from seglib.training.command import queue_command, train_command
 from seglib.training.config import Config
 from ui import form, progress, state
 from ui.literal import literal
 
-_ERROR = "train_error"
+_ERROR, _TOAST = "train_error", "train_toast"
 
 
 def draw(config: Config | None, problem: str, data: Dataset | None) -> None:
     """config: what the form stands for, None where it is not understood; problem: why it cannot start, '' if it can."""
+    if said := st.session_state.pop(_TOAST, None):
+        st.toast(said, icon=":material/queue:")
     if config is not None and data is not None and data.indices("train"):
         _expected(config, data)
     if st.session_state.pop("train_clear_name", False):
@@ -28,15 +33,7 @@ def draw(config: Config | None, problem: str, data: Dataset | None) -> None:
     )
     run_id = run_id_of(name)
     problem = problem or _taken(run_id)
-    started = st.button(
-        "Start training",
-        type="primary",
-        icon=":material/play_arrow:",
-        key="train_start",
-        disabled=bool(problem),
-        help=problem or None,
-        width="stretch",
-    )
+    start = _buttons(problem)
     if problem:
         st.error(literal(problem), icon=":material/block:")
     if message := st.session_state.pop(_ERROR, None):
@@ -44,10 +41,40 @@ def draw(config: Config | None, problem: str, data: Dataset | None) -> None:
     for warning in config.recipe.warnings() if config is not None else ():
         st.warning(f"{warning} See what it does under **Augment**.", icon=":material/warning:")
     if config is not None:
-        with st.expander("The same on the command line", icon=":material/terminal:", key="train_command"):
-            st.code(train_command(config, form.base(), run_id or "my-run"), "bash", wrap_lines=True)
-    if started and config is not None:
-        _start(config, run_id, name)
+        _command(config, run_id or "my-run")
+    if start is not None and config is not None:
+        _start(start, config, run_id, name)
+
+
+def _buttons(problem: str) -> Callable[..., Run] | None:
+    """What was pressed: `queue.submit`, which starts at once where there is room, or `launcher.start`."""
+    now, live = runs_queue.read(), runs_queue.running()
+    waits = now.held or bool(now.order) or len(live) >= now.at_once
+    label, icon = ("Add to the queue", ":material/queue:") if waits else ("Start training", ":material/play_arrow:")
+    off = {"disabled": bool(problem), "help": problem or None, "width": "stretch"}
+    submitted = st.button(label, type="primary", icon=icon, key="train_start", **off)
+    if submitted or not waits:
+        return runs_queue.submit if submitted else None
+    beside = "Start now beside it" if len(live) == 1 else f"Start now beside {len(live) or 'the queue'}"
+    started = st.button(beside, icon=":material/play_arrow:", key="train_start_beside", **off)
+    st.caption(_cost(now, len(live)))
+    return launcher.start if started else None
+
+
+def _cost(now: runs_queue.Queue, n_live: int) -> str:
+    """What waiting and starting beside mean."""
+    place = f"It would be number {len(now.order) + 1} in the queue{', which is on hold' if now.held else ''}."
+    if not n_live:
+        return f"{place} Started now, it does not wait for its turn."
+    slower = "twice" if n_live == 1 else f"{n_live + 1} times"
+    return f"{place} Beside it, all share this machine: each may take {slower} as long."
+
+
+def _command(config: Config, run: str) -> None:
+    with st.expander("The same on the command line", icon=":material/terminal:", key="train_command"):
+        st.code(train_command(config, form.base(), run), "bash", wrap_lines=True)
+        st.caption("Or at the end of the queue, without waiting for it:")
+        st.code(queue_command(config, form.base(), run), "bash", wrap_lines=True)
 
 
 def _expected(config: Config, data: Dataset) -> None:
@@ -92,13 +119,19 @@ def _taken(run_id: str | None) -> str:
     return f"A run called {run_id} exists already; choose another name." if taken else ""
 
 
-def _start(config: Config, run_id: str | None, name: str) -> None:
+def _start(start: Callable[..., Run], config: Config, run_id: str | None, name: str) -> None:
+    """Watch what begins at once; stay at the form where the run waits for its turn."""
     try:
-        run = launcher.start(config, run_id, name=name if run_id and name.strip() != run_id else "")
+        run = start(config, run_id, name=name if run_id and name.strip() != run_id else "")
     except InputError as error:
         st.session_state[_ERROR] = str(error)
         st.rerun()
-    state.choose_run(run.id)
-    st.session_state["train_view_next"] = "Curves"
+    order = runs_queue.read().order
+    if run.id in order:
+        place = order.index(run.id) + 1
+        st.session_state[_TOAST] = f"{literal(run.name)} is number {place} of {len(order)} in the queue"
+    else:
+        state.choose_run(run.id)
+        st.session_state["train_view_next"] = "Curves"
     st.session_state["train_clear_name"] = True
     st.rerun()

@@ -14,7 +14,9 @@ from seglib.runs.store import Run
 
 # How `record` and `process.how_it_ended` begin the reason of a run that could not write its own end, and how the
 # trainer refuses to go on with other data.
-_CUT_OFF = re.compile(r"killed by |it ended without a word|the process ended with code|out of memory: the system killed")
+_CUT_OFF = re.compile(
+    r"killed by |it ended without a word|the process ended with code|out of memory: the system killed"
+)
 _REFUSED = re.compile(r"data set has changed|no intact checkpoint")
 
 

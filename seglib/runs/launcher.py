@@ -17,6 +17,8 @@ from seglib.settings import plain
 from seglib.training.config import BUDGET, Config
 from seglib.training.integrity import can_resume
 
+TAKEN_OUT = "taken out of the queue"
+
 
 def create(
     config: Config,
@@ -121,8 +123,18 @@ def take_out(run: Run) -> bool:
     with lock.hold(run.folder):
         waits = run.record().get("state") == "queued"
         if waits:
-            record.update(run.folder, "stopped", "taken out of the queue")
+            record.update(run.folder, "stopped", TAKEN_OUT)
     return waits
+
+
+def put_back(run: Run) -> bool:
+    """Make a run that was taken out one that waits again; False if it was not. The queue mends its order."""
+    with lock.hold(run.folder):
+        written = run.record()
+        out = (written.get("state"), written.get("reason")) == ("stopped", TAKEN_OUT)
+        if out:
+            record.update(run.folder, "queued", "put back into the queue")
+    return out
 
 
 def asked_to_stop_s(run: Run) -> float | None:

@@ -129,6 +129,17 @@ def cancel(run: Run) -> None:
     advance(run.folder.parent)
 
 
+def put_back(run: Run, to: int) -> None:
+    """Undo `cancel`: let the run wait again, at place `to`. Raises InputError for one that was not taken out."""
+    from seglib.runs import launcher
+
+    with order.changing(run.folder.parent) as ids:
+        if not launcher.put_back(run):
+            raise InputError(f"run {run.id} is {run.state()}; only one that was taken out of the queue is put back.")
+        ids.insert(max(0, to), run.id)
+    advance(run.folder.parent)
+
+
 def set_at_once(k: int | None, root: str | Path | None = None) -> None:
     """How many runs work at a time, 1 to 64; None = as many as there are GPUs, at least 1."""
     if k is not None and (isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= order.MOST_AT_ONCE):

@@ -19,8 +19,17 @@ _SHORTHANDS = ("data.path", "training.minutes")
 
 def train_command(config: Config, preset: str, run: str, recipes: Path | None = None) -> str:
     """The command as it is typed into this system's shell: the preset, and what differs from it."""
-    words = ["python", "-m", "seglib", "train", *arguments(config, preset, run, recipes)]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return _typed_line("train", *arguments(config, preset, run, recipes))
+
+
+def queue_command(config: Config, preset: str, run: str, recipes: Path | None = None) -> str:
+    """The same at the end of the queue, without waiting for it."""
+    return _typed_line("queue", "add", *arguments(config, preset, run, recipes))
+
+
+def _typed_line(*words: str) -> str:
+    line = ["python", "-m", "seglib", *words]
+    return subprocess.list2cmdline(line) if os.name == "nt" else shlex.join(line)
 
 
 def arguments(config: Config, preset: str, run: str, recipes: Path | None = None) -> list[str]:
