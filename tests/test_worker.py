@@ -258,3 +258,32 @@ def test_regions_that_fail_do_not_end_the_training(tmp_path, monkeypatch):
     assert worker.run_training(made.folder).name == "finished"
     notes = [e["text"] for e in made.events()[0] if e["kind"] == "note"]
     assert any("division by zero" in note for note in notes)
+
+
+def hparams_of(folder: Path) -> dict[str, list]:
+    """What TensorBoard's table of runs (HPARAMS) reads of the runs in a folder: tag -> its contents, one a run."""
+    from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+    from tensorboard.plugins.hparams import metadata
+
+    board = EventMultiplexer().AddRunsFromDirectory(str(folder)).Reload()
+    found: dict[str, list] = {}
+    for content in board.PluginRunToTagToContent(metadata.PLUGIN_NAME).values():
+        for tag, data in content.items():
+            found.setdefault(tag, []).append(data)
+    return found
+
+
+def test_the_table_of_runs_in_tensorboard_has_settings_and_best_iou_and_a_resumed_run_once(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import metadata
+
+    (start,) = hparams_of(run.folder)[metadata.SESSION_START_INFO_TAG]
+    values = metadata.parse_session_start_info_plugin_data(start).hparams
+    assert values["model.channels"].number_value == 2 and values["loss.name"].string_value == run.config().loss.name
+    assert values["data.path"].string_value == "data" and "training.minutes" not in values
+    board = EventAccumulator(str(run.folder / "tensorboard")).Reload()
+    assert board.Scalars("best_val_iou")[-1].value == pytest.approx(run.best_iou())
+    launcher.prepare_resume(run, steps=6)
+    assert worker.run_training(run.folder).name == "finished" and run.last_step == 6
+    found = {tag: len(contents) for tag, contents in hparams_of(run.folder).items()}
+    assert found == {metadata.SESSION_START_INFO_TAG: 1, metadata.SESSION_END_INFO_TAG: 1}

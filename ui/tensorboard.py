@@ -1,4 +1,8 @@
-"""TensorBoard as a child process on a loopback port, behind our own address: one port, one host check."""
+"""TensorBoard as a child process on a loopback port, behind our own address: one port, one host check.
+
+Started on first use, started again if it died, ended with the server: by `close`, and by the pipe that only the server
+holds open where the server is killed (see tensorboard_child.py).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from seglib.runs.detached import REPOSITORY, environment
 from seglib.runs.store import checkpoints_root
 
 PREFIX = "/tensorboard"
@@ -44,9 +49,16 @@ class TensorBoard:
         with self.lock:
             if self.process is not None and self.process.poll() is None:
                 return
+            if self.process is not None:
+                self._let_go()
             self.port = _free_port()
             self.process = subprocess.Popen(
-                self._command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+                self._command(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=REPOSITORY,
+                env=environment(),
             )
             deadline = time.monotonic() + 30
             while time.monotonic() < deadline and self.process.poll() is None:
@@ -54,13 +66,14 @@ class TensorBoard:
                     self.session.get(self._url(f"{PREFIX}/"), timeout=5)
                     return
                 time.sleep(0.1)
+            self._let_go()
             raise OSError("TensorBoard did not start; `python -m tensorboard.main --logdir checkpoints` says why.")
 
     def _command(self) -> list[str]:
         return [
             sys.executable,
             "-m",
-            "tensorboard.main",
+            "ui.tensorboard_child",
             "--logdir",
             str(checkpoints_root()),
             "--host",
@@ -77,21 +90,42 @@ class TensorBoard:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def answer(self, method: str, path: str, query: str, body: bytes, headers: dict[str, str]) -> Response:
+        """What TensorBoard answers; 502 and one line where it cannot."""
+        passed = {key: value for key, value in headers.items() if key.lower() in ("content-type", "accept")}
         try:
-            self.ensure()
-            passed = {key: value for key, value in headers.items() if key.lower() in ("content-type", "accept")}
-            url = self._url(path) + (f"?{query}" if query else "")
-            reply = self.session.request(method, url, data=body, headers=passed, timeout=30, allow_redirects=False)
+            reply = self._ask(method, path + (f"?{query}" if query else ""), body, passed)
         except (OSError, requests.RequestException) as error:
             return PlainTextResponse(str(error), status_code=502)
         kept = {key: value for key, value in reply.headers.items() if key.lower() not in _DROPPED}
         return Response(reply.content, reply.status_code, kept)
 
+    def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> requests.Response:
+        for last in (False, True):
+            self.ensure()
+            try:
+                url = self._url(path)
+                return self.session.request(method, url, data=body, headers=headers, timeout=30, allow_redirects=False)
+            except requests.ConnectionError:  # it died between the two lines; a new one answers
+                if last:
+                    raise
+        raise AssertionError("not reached")
+
     def close(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(5)
+        """End it, for good or until the next request."""
+        with self.lock:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self.process is None:
+            return
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
 
 
 def _free_port() -> int:

@@ -90,7 +90,7 @@ class Recorder:
         write_json(self.run.folder / "environment.json", {**self.about, **machine})
         planned = event["planned_steps"] or self.run.record().get("planned_steps")
         record.update(self.run.folder, "running", planned_steps=planned)
-        self._board = Board(self.run.folder / "tensorboard", event["step"])
+        self._board = Board(self.run.folder / "tensorboard", event["step"], self.run.settings())
         logger.info("started at step %s on %s (%s)", event["step"], event["device"], event["precision"])
 
     def _on_planned(self, event: dict[str, Any]) -> None:
@@ -127,5 +127,7 @@ class Recorder:
 
     def _on_finished(self, event: dict[str, Any]) -> None:
         stopped = event["reason"] == "stopped"
+        if self._board and not stopped:
+            self._board.finished()
         self._tolerant("of earlier steps", lambda: self._diagnosis.finish(newest_only=stopped))
         logger.info("ended at step %s after %.1f s: %s", event["step"], event["elapsed_s"], event["reason"])
