@@ -10,7 +10,7 @@ from seglib.runs import launcher
 from seglib.runs.store import Run
 from ui import navigation, progress
 from ui.literal import literal
-from ui.live import resume
+from ui.live import resume, waiting
 from ui.live.action import act, refused
 
 FORCE_AFTER_S = 20.0  # a step and a checkpoint may take a while; then the person may insist
@@ -23,11 +23,16 @@ def draw(run: Run, standing: progress.Standing) -> None:
         st.space("stretch")
         if standing.live:
             _stop_buttons(run, standing)
+        elif standing.state == "queued":
+            waiting.take_out(run)
         else:
             _after(run, standing)
     if standing.live:
         st.progress(standing.fraction or 0.0, text=line(standing))
-    _why(run, standing)
+    if standing.state == "queued":
+        waiting.draw(run)
+    else:
+        _why(run, standing)
     refused()
 
 
@@ -47,7 +52,7 @@ def line(standing: progress.Standing) -> str:
         return "Starting: loading torch and the images …"
     if standing.state == "stopping":
         return "Stopping: finishing the step, saving …"
-    if standing.reason:  # it waits for something
+    if standing.state == "running" and standing.reason:  # it waits for something
         return standing.text
     if standing.seconds_left == 0:
         return f"{standing.text} · last validation, saving …"
@@ -60,7 +65,7 @@ def _why(run: Run, standing: progress.Standing) -> None:
         reason = standing.reason or "It ended without saying why; see the log below."
         st.error(literal(reason), icon=":material/error:")
         st.caption(way_on(run))
-    elif standing.live and standing.reason:
+    elif standing.state == "running" and standing.reason:
         st.warning(literal(standing.reason[:1].upper() + standing.reason[1:]), icon=":material/pause_circle:")
     elif standing.reason:
         st.caption(literal(standing.reason[:1].upper() + standing.reason[1:]))

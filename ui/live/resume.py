@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from seglib.runs import launcher
+from seglib.runs import launcher, queue
 from seglib.runs.store import Run
 from ui import progress
 from ui.live.action import act
@@ -19,16 +19,27 @@ def draw(run: Run, standing: progress.Standing) -> None:
         asked = {key: _limit_input(run, key, value, standing.state == "finished") for key, value in limits.items()}
         more = {key: value for key, value in asked.items() if value is not None and value > limits[key]}
         nothing_left = standing.state == "finished" and not more
-        st.button(
-            "Resume training",
-            type="primary",
-            key="train_resume_start",
-            on_click=act,
-            args=(launcher.resume, run),
-            kwargs=more,
-            disabled=nothing_left,
-            help="It has reached its end: raise a limit." if nothing_left else None,
-        )
+        why_not = "It has reached its end: raise a limit." if nothing_left else None
+        with st.container(horizontal=True):
+            st.button(
+                "Resume training",
+                type="primary",
+                key="train_resume_start",
+                on_click=act,
+                args=(launcher.resume, run),
+                kwargs=more,
+                disabled=nothing_left,
+                help=why_not or "Now, whatever else runs.",
+            )
+            st.button(
+                "Queue it",
+                key="train_resume_queue",
+                on_click=act,
+                args=(queue.submit_resume, run),
+                kwargs=more,
+                disabled=nothing_left,
+                help=why_not or "After the runs that work and wait; at once where there is room.",
+            )
 
 
 def limits_of(run: Run) -> dict[str, float]:
