@@ -6,7 +6,19 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from seglib.cli import data, experiment, importing, predict, preflight, queue, realism, scoring, training, weakness
+from seglib.cli import (
+    data,
+    experiment,
+    importing,
+    predict,
+    preflight,
+    queue,
+    realism,
+    report,
+    scoring,
+    training,
+    weakness,
+)
 from seglib.exceptions import InputError
 from seglib.training.config import PRESETS
 
@@ -35,6 +47,7 @@ def build_parser() -> Parser:
     _add_weakness(commands)
     _add_realism(commands)
     _add_experiment(commands)
+    _add_report(commands)
     return parser
 
 
@@ -203,6 +216,18 @@ def _add_realism(commands: Any) -> None:
 def _add_experiment(commands: Any) -> None:
     parser = commands.add_parser("experiment", help="one question asked of many runs: a grid, or a search")
     experiment.add_commands(parser.add_subparsers(required=True, metavar="WHAT", parser_class=Parser))
+
+
+def _add_report(commands: Any) -> None:
+    parser = commands.add_parser("report", help="a notebook and an HTML file of runs, ready to hand in")
+    parser.add_argument("runs", metavar="RUN", nargs="*")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="comments in a report there are kept")
+    parser.add_argument("--zip", action="store_true", help="also report.zip: all of it, figures and your_models.py")
+    parser.add_argument("--experiment", action="append", default=[], metavar="NAME", help="its runs and its answers")
+    parser.add_argument("--title", default="", metavar="TEXT")
+    parser.add_argument("--threshold", type=_threshold, default=0.5, metavar="T")
+    _add_root(parser)
+    parser.set_defaults(command=report.report)
 
 
 def _draws(text: str) -> int:

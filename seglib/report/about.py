@@ -22,11 +22,24 @@ _MADE = (
 
 def runs_in_short(study: Study) -> Table:
     """One row a run: set-up, seed, data set, state, when, how long, best val IoU."""
-    columns = ("Run", "Set-up", "Seed", "Data", "State", "Began (UTC)", "Minutes", "Steps", "Parameters", "Best val IoU")
+    columns = (
+        "Run",
+        "Set-up",
+        "Seed",
+        "Data",
+        "State",
+        "Began (UTC)",
+        "Minutes",
+        "Steps",
+        "Parameters",
+        "Best val IoU",
+    )
     rows = tuple(_row(study, run) for run in study.runs)
     notes = tuple(f"{run.name}: {state.name}, {state.reason}." for run in study.runs if (state := _told(run)))
     numbers = frozenset(("Seed", "Minutes", "Steps", "Parameters", "Best val IoU"))
-    caption = "The runs. Minutes are of training and validation. The IoU is pooled: pixels of all images counted as one."
+    caption = (
+        "The runs. Minutes are of training and validation. The IoU is pooled: pixels of all images counted as one."
+    )
     return Table(columns, rows, caption, notes, numbers)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
 from seglib.report.history import Score, running_mean
 from seglib.report.shown import Plot, Words, as_plot, note
 from seglib.report.study import Study
@@ -25,6 +28,7 @@ def curves_of_loss(study: Study) -> Plot | Words:
         for axis, kind in zip(axes, panels):
             _panel_of_loss(study, axis, [run for run in kinds if kinds[run] == kind])
             axis.set(title=f"loss: {kind}", xlabel="step", ylabel="train loss")
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axis in axes[len(panels) :]:
             axis.set_visible(False)
         _legend(study, fig)
@@ -67,6 +71,7 @@ def curves_of_iou(study: Study) -> Plot | Words:
             axis.annotate(f"target {study.target:g}", (1, study.target), xycoords=("axes fraction", "data"),
                           ha="right", va="bottom", fontsize=7, color="#555555")  # fmt: skip
             axis.set(title=title, xlabel="step", ylim=(max(0.0, low - 0.02), 1.0))
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[0].set_ylabel("pooled IoU")
         if not any(val.values()):
             axes[0].text(0.5, 0.5, "no validation set", transform=axes[0].transAxes, ha="center")
@@ -87,7 +92,5 @@ def _look(study: Study, run: Any) -> dict[str, Any]:
 
 
 def _legend(study: Study, fig: Any) -> None:
-    from matplotlib.lines import Line2D
-
     handles = [Line2D([], [], linewidth=2, **look(number)) for number in range(len(study.setups))]
     legend_below(fig, handles, [setup.label for setup in study.setups])

@@ -39,15 +39,27 @@ class Figures:
 
 def data_in_figures(study: Study) -> Several | Table:
     """One row a data set and side of the split; what was recorded at training where the folder is gone."""
-    columns = ("Data set", "Side", "Images", "Groups", "Size in px", "Type", "Cells", "Cell pixels", "Cell diameter, median")
+    columns = (
+        "Data set",
+        "Side",
+        "Images",
+        "Groups",
+        "Size in px",
+        "Type",
+        "Cells",
+        "Cell pixels",
+        "Cell diameter, median",
+    )
     rows: list[tuple[str, ...]] = []
     notes: list[str] = []
     for material in study.materials:
         rows += _rows(material)
         notes += _notes(material)
     notes.append(
-        "Groups: images that stay on one side of the split, such as the frames of one movie. Cells: labels, or connected "
-        "areas where the mask is black and white (touching cells are then one). Cell pixels: share of all pixels of the "
+        "Groups: images that stay on one side of the split, such as the frames of one movie. Cells: labels, or "
+        "connected "
+        "areas where the mask is black and white (touching cells are then one). Cell pixels: share of all pixels of "
+        "the "
         "side together. Diameter: of the disc of equal area, in px, of cells that no image edge cuts."
     )
     return Table(columns, tuple(rows), "The data.", tuple(notes), frozenset(columns[2:4] + columns[6:]))
@@ -67,7 +79,9 @@ def _rows(material: Material) -> list[tuple[str, ...]]:
         median = f"{np.median(f.diameters):.1f}" if f.diameters else "–"
         part = f" in {f.read} of them" if f.read < f.n else ""
         cell_pixels = f"{f.foreground:.1%}" if f.read else "–"
-        rows.append((material.name, side, str(f.n), str(f.groups), f.sizes, f.dtype, f"{f.n_cells}{part}", cell_pixels, median))
+        rows.append(
+            (material.name, side, str(f.n), str(f.groups), f.sizes, f.dtype, f"{f.n_cells}{part}", cell_pixels, median)
+        )
     return rows
 
 
@@ -77,13 +91,20 @@ def _notes(material: Material) -> list[str]:
         notes.append(f"{material.name}: train and val are {NOT_INDEPENDENT}. The val IoU flatters.")
     if material.dataset is not None:
         counts = material.dataset.counts()
-        rest = [f"{counts[key]} {word}" for key, word in (("unused", "with a mask but on no side"), ("unlabelled", "without a mask")) if counts[key]]
+        rest = [
+            f"{counts[key]} {word}"
+            for key, word in (("unused", "with a mask but on no side"), ("unlabelled", "without a mask"))
+            if counts[key]
+        ]
         notes += [f"{material.name}: {' and '.join(rest)} took no part."] if rest else []
         if not counts["val"]:
             notes.append(f"{material.name}: no validation set.")
         recorded = material.runs[0].environment().get("data", {}).get("counts")
         if recorded and recorded != counts:
-            notes.append(f"{material.name}: the data set has changed since the training (then {_told(recorded)}, now {_told(counts)}).")
+            notes.append(
+                f"{material.name}: the data set has changed since the training (then {_told(recorded)}, now "
+                f"{_told(counts)})."
+            )
     return notes
 
 
@@ -143,7 +164,7 @@ def _pictures(material: Material) -> Plot | Words:
             picture = panels.outlined(panels.stretched(to_gray(sample.image)), sample.mask, TP)
             panels.show(axis, picture, f"{side}: {sample.name.rpartition('/')[2]}")
         caption = f"{material.name}: images of both sides with the outline of the drawn cells (green)."
-        return as_plot(fig, f"Images of {material.name} with the outlines of the cells.", caption)
+        return as_plot(fig, f"Images of {material.name} with the outlines of the cells.", caption, pictures=True)
 
 
 def _some(dataset: Dataset, side: str) -> list[Sample]:

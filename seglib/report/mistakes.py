@@ -39,7 +39,9 @@ def where_the_iou_goes(study: Study) -> Plot | Words:
         handles = []
         for name in CLASSES:
             values = [100 * share[name] for _, share in shares]
-            bars = axis.barh(range(len(shares)), values, left=left, color=CLASS_COLOURS[name], edgecolor="white", linewidth=0.4)
+            bars = axis.barh(
+                range(len(shares)), values, left=left, color=CLASS_COLOURS[name], edgecolor="white", linewidth=0.4
+            )
             handles.append(bars)
             left = [a + b for a, b in zip(left, values)]
         axis.set_yticks(range(len(shares)), [setup.label for setup, _ in shares])
@@ -66,7 +68,8 @@ def iou_lost_per_setup(study: Study) -> Table | Words:
     )
     caption = "Points of IoU (hundredths) lost to each kind of mistake, pooled over val, mean over seeds."
     notes = (
-        "Missed and invented: cells that the prediction hardly touches, and predicted ones that are none. Edge: so many "
+        "Missed and invented: cells that the prediction hardly touches, and predicted ones that are none. Edge: so "
+        "many "
         "pixels from the drawn outline; two people drawing the same cell differ by about one.",
     )
     return Table(columns, rows, caption, notes, frozenset(columns[1:]))
@@ -125,7 +128,9 @@ def _table(study: Study, material: Material) -> Table | Words:
 
 def _line(number: int, row: Any, n_runs: int, study: Study, material: Material) -> tuple[str, ...]:
     makers = set(row.seen_in)
-    free = [s.label for s in study.setups if not any(r.id in makers for r in s.runs) and set(s.runs) & set(material.runs)]
+    free = [
+        s.label for s in study.setups if not any(r.id in makers for r in s.runs) and set(s.runs) & set(material.runs)
+    ]
     return (
         str(number), row.image.rpartition("/")[2], KIND_NAMES[row.kind], CLASS_NAMES[row.class_],
         f"{row.centre_row:.0f}", f"{row.centre_col:.0f}", f"{row.n_pixels:.0f}", f"{row.n_seen} of {n_runs}",
@@ -168,7 +173,8 @@ def _crops(study: Study, material: Material) -> Plot | Words:
     if not rows:
         return note(f"{material.name}: no run makes any mistake on val.")
     caption = (
-        f"{material.name}: the first {len(rows)} of the table above. Above: the image with the drawn outline (green). Below: "
+        f"{material.name}: the first {len(rows)} of the table above. Above: the image with the drawn outline "
+        f"(green). Below: "
         f"errors of run {run.name}, the best one, at threshold {study.threshold:g}; where it is free of a mistake that "
         "others make, the place is free."
     )
@@ -199,7 +205,7 @@ def _grid(rows: Sequence[Any], views: dict[str, panels.Seen], n_runs: int, capti
             panels.show(grid[2 * block, column], panels.truth(part), title)
             panels.show(grid[2 * block + 1, column], panels.errors(part))
         legend_below(fig, *(part[:3] for part in panels.legend()))
-        return as_plot(fig, "Crops of the recurrent mistakes.", caption)
+        return as_plot(fig, "Crops of the recurrent mistakes.", caption, pictures=True)
 
 
 def _box(row: Any, shape: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -1,4 +1,4 @@
-"""Panels: one image as picture, truth, prediction and error map, in the colours of the Errors page; reduced if large."""
+"""Panels: one image as picture, truth, prediction and error map, in the Errors page's colours; reduced if large."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places: where reports live, where a notebook finds its runs again, and no path of this machine in what is handed in."""
+"""Places: where reports live, where a notebook finds its runs again; no path of this machine in what is handed in."""
 
 from __future__ import annotations
 

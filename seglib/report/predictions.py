@@ -14,7 +14,6 @@ from seglib.report.study import Material, Setup, Study
 from seglib.report.style import drawing, figure, legend_below
 from seglib.runs import predicted
 from seglib.runs.predicted import Predicted
-from seglib.runs.store import Run
 
 SHOWN = 3  # images in each of best, median and worst
 MOST_SETUPS = 12
@@ -46,7 +45,9 @@ def _rows_of(study: Study, which: str, choose: Callable[[list[int]], list[int]])
 def _plot_rows(study: Study, material: Material, which: str, choose: Callable) -> Plot | Words:
     run = study.best_run(material)
     if run is None:
-        return note(f"{material.name}: no run has a validation, so there are no predictions of images it did not learn from.")
+        return note(
+            f"{material.name}: no run has a validation, so there are no predictions of images it did not learn from."
+        )
     if material.dataset is None:
         return note(material.why)
     try:
@@ -70,9 +71,7 @@ def ranking(scores: pd.DataFrame) -> list[int]:
     return list(iou.sort_values(kind="stable").index)
 
 
-def views_of(
-    material: Material, source: Predicted, rows: Sequence[int], threshold: float
-) -> Iterator[panels.Seen]:
+def views_of(material: Material, source: Predicted, rows: Sequence[int], threshold: float) -> Iterator[panels.Seen]:
     """The images of these rows with their predictions. Raises InputError where one is gone."""
     names = list(source.scores().image)
     index_of = {record.image: i for i, record in enumerate(material.dataset.records) if record.mask}
@@ -97,7 +96,7 @@ def _four_panels(views: Sequence[panels.Seen], alt: str, caption: str) -> Plot:
                 panels.show(axis, draw(view), name)
             line[0].set_title(f"{_short_name(view.name)}, IoU {view.counts.iou:.4f}", fontsize=8)
         legend_below(fig, *panels.legend())
-        return as_plot(fig, alt, caption)
+        return as_plot(fig, alt, caption, pictures=True)
 
 
 def setups_side_by_side(study: Study) -> Plot | Several | Words:
@@ -122,7 +121,8 @@ def _plot_setups(study: Study, material: Material) -> Plot | Words:
     if len(found) < 2:
         return note(f"{material.name}: fewer than two set-ups have a prediction of {_short_name(name)}.")
     caption = (
-        f"{material.name}: {_short_name(name)}, the image of median IoU of run {run.name}, as the first seed of every set-up "
+        f"{material.name}: {_short_name(name)}, the image of median IoU of run {run.name}, as the first seed of "
+        f"every set-up "
         f"sees it with its best weights. Above: probability, black 0 to white 1. Below: errors at threshold "
         f"{study.threshold:g}.{left_out}"
     )
@@ -156,7 +156,9 @@ def _two_lines(found: Sequence[tuple[Setup, panels.Seen]], caption: str) -> Plot
             panels.show(grid[2 * block, column], panels.probability(view), setup.label)
             panels.show(grid[2 * block + 1, column], panels.errors(view), f"IoU {view.counts.iou:.4f}")
         legend_below(fig, *(part[:3] for part in panels.legend()))
-        return as_plot(fig, "One val image as every set-up predicts it, and the errors of each.", caption)
+        return as_plot(
+            fig, "One val image as every set-up predicts it, and the errors of each.", caption, pictures=True
+        )
 
 
 def _reduced_note(views: Sequence[panels.Seen]) -> str:
@@ -166,5 +168,3 @@ def _reduced_note(views: Sequence[panels.Seen]) -> str:
 
 def _short_name(name: str) -> str:
     return name.rpartition("/")[2]
-
-

@@ -11,7 +11,10 @@ from seglib.report.study import Setup, Study
 
 REACHED = "✓"
 POOLED = "Pooled: the pixels of all images counted as one. Mean: of the images' own IoU, each counting the same."
-EMPTY = "An image with neither a cell nor a predicted one has no IoU: it adds nothing to the pooled counts and is left out of the mean"
+EMPTY = (
+    "An image with neither a cell nor a predicted one has no IoU: it adds nothing to the pooled counts and is left out "
+    "of the mean"
+)
 TRAIN = (
     "Train, all: every train image with the best weights, measured at the end of a run. Train, last: a fixed sample of "
     "the train images, as many as val has, with the last weights."
@@ -39,8 +42,11 @@ def iou_per_setup(study: Study) -> Table:
         rows.append((setup.label, str(len(setup.runs)), *map(_spread, values), mark))
     top = max((v for v in best if v is not None), default=None)
     strong = frozenset(n for n, v in enumerate(best) if v is not None and v == top)
-    caption = "Pooled IoU per set-up at threshold 0.5: the mean over its seeds, in brackets the smallest and the largest."
-    notes = (*_notes(study), "Bold: the highest mean. It is the highest of these runs; whether it is ahead is another question.")
+    caption = "Pooled IoU per set-up at threshold 0.5: the mean over its seeds, below it the smallest and the largest."
+    notes = (
+        *_notes(study),
+        "Bold: the highest mean. It is the highest of these runs; whether it is ahead is another question.",
+    )
     return Table(columns, tuple(rows), caption, notes, frozenset(columns[1:]), strong=strong)
 
 
@@ -94,4 +100,4 @@ def _mean(values: Sequence[float]) -> float | None:
 def _spread(values: Sequence[float]) -> str:
     if len(values) < 2:
         return ratio(_mean(values))
-    return f"{ratio(_mean(values))} ({ratio(min(values))} to {ratio(max(values))})"
+    return f"{ratio(_mean(values))}\n{ratio(min(values))} to {ratio(max(values))}"

@@ -28,9 +28,13 @@ def all_other_settings(study: Study) -> Table | Several | Words:
     """What all runs have in common, folded in where the reader can fold."""
     about = {spec.path: spec for spec in specs(Config)}
     shared = {key: value for key, value in study.settings[study.runs[0].id].items() if _shared(study, key)}
-    rows = tuple((key, _value(about.get(key), value), about[key].help if key in about else "") for key, value in shared.items())
+    rows = tuple(
+        (key, _value(about.get(key), value), about[key].help if key in about else "") for key, value in shared.items()
+    )
     title = f"All other settings, the same in {'all runs' if len(study.runs) > 1 else 'this run'} ({len(rows)})"
-    return several([Table(("Setting", "Value", "What it is"), rows, "", folded=title)] if rows else [], "Nothing else is the same.")
+    return several(
+        [Table(("Setting", "Value", "What it is"), rows, "", folded=title)] if rows else [], "Nothing else is the same."
+    )
 
 
 def _shared(study: Study, key: str) -> bool:

@@ -12,7 +12,10 @@ from html import escape
 from io import BytesIO
 from typing import Any
 
-SCREEN_DPI, FIGURE_DPI = 96, 144  # a figure is drawn half as fine again as it is shown
+import numpy as np
+
+SCREEN_DPI, FINE_DPI, PICTURE_DPI = 96, 144, 108  # lines are drawn half as fine again as they are shown
+SHORT = 46  # characters; a column of nothing longer is kept on one line
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Table:
         return {"text/html": self._html(), "text/plain": str(self)}
 
     def __str__(self) -> str:
-        lines = [self.columns, *self.rows]
+        lines = [self.columns, *(tuple(cell.replace("\n", " ") for cell in row) for row in self.rows)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
         texts = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
         return "\n".join([self.caption, *texts, *self.notes]).strip()
@@ -55,21 +58,26 @@ class Table:
     def _html(self) -> str:
         head = "".join(f"<th{self._side(name)}>{escape(name)}</th>" for name in self.columns)
         body = "".join(self._row(number, row) for number, row in enumerate(self.rows))
-        caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
+        title = f'<p class="title">{escape(self.caption)}</p>' if self.caption else ""
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        table = f'<div class="table">{table}</div>' + (f'<div class="notes">{notes}</div>' if notes else "")
+        label = escape(self.caption or self.folded)
+        table = f'<table aria-label="{label}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        table = f'{title}<div class="table">{table}</div>' + (f'<div class="notes">{notes}</div>' if notes else "")
         if not self.folded:
             return table
         return f"<details><summary>{escape(self.folded)}</summary>{table}</details>"
 
     def _row(self, number: int, row: Sequence[str]) -> str:
         tag = "strong" if number in self.strong else ""
-        cells = (f"<{tag}>{escape(cell)}</{tag}>" if tag and cell else escape(cell) for cell in row)
+        texts = (escape(cell).replace("\n", "<br>") for cell in row)
+        cells = (f"<{tag}>{text}</{tag}>" if tag and text else text for text in texts)
         return "<tr>" + "".join(f"<td{self._side(n)}>{c}</td>" for n, c in zip(self.columns, cells)) + "</tr>"
 
     def _side(self, column: str) -> str:
-        return ' class="number" style="text-align:right"' if column in self.numbers else ' style="text-align:left"'
+        place = self.columns.index(column)
+        longest = max((len(line) for row in self.rows for line in row[place].split("\n")), default=0)
+        kind = "number" if column in self.numbers else "short" if longest <= SHORT else "long"
+        return f' class="{kind}" style="text-align:{"right" if kind == "number" else "left"}"'
 
 
 @dataclass(frozen=True)
@@ -79,13 +87,14 @@ class Plot:
     png: bytes
     alt: str
     caption: str = ""
+    dpi: int = FINE_DPI
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
         width, _ = size_of(self.png)
         content = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.alt}
-        about = {"image/png": {"alt": self.alt, "width": round(width * SCREEN_DPI / FIGURE_DPI)}}
+        about = {"image/png": {"alt": self.alt, "width": round(width * SCREEN_DPI / self.dpi)}}
         display(content, raw=True, metadata=about)
         if self.caption:
             display(Words((self.caption,), "caption"))
@@ -116,11 +125,18 @@ def note(*lines: str) -> Words:
     return Words(lines, "note")
 
 
-def as_plot(figure: Any, alt: str, caption: str = "") -> Plot:
-    """A matplotlib Figure, drawn now: its colours and sizes are those of the moment."""
-    file = BytesIO()
-    figure.savefig(file, format="png", dpi=FIGURE_DPI, metadata={"Software": None})
-    return Plot(file.getvalue(), alt, caption)
+def as_plot(figure: Any, alt: str, caption: str = "", pictures: bool = False) -> Plot:
+    """A matplotlib Figure, drawn now: its colours and sizes are those of the moment. pictures: it shows images, whose
+    pixels weigh a lot and are coarse anyway."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    dpi = PICTURE_DPI if pictures else FINE_DPI
+    figure.set_dpi(dpi)
+    canvas, file = FigureCanvasAgg(figure), BytesIO()
+    canvas.draw()
+    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(file, format="png")  # no alpha, no metadata
+    return Plot(file.getvalue(), alt, caption, dpi)
 
 
 def size_of(png: bytes) -> tuple[int, int]:

@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seglib.exceptions import InputError
+from seglib.experiments.runs_table import recipe_text
 from seglib.report import places
 from seglib.report.history import History, history
 from seglib.runs.store import Run
 from seglib.settings import flatten
-from seglib.training.command import recipe_name
 
 if TYPE_CHECKING:
     from seglib.data.dataset import Dataset
 
 TARGET = 0.91
-SEED = "training.seed"
+SEED, RECIPE = "training.seed", "recipe"
 _PLACES = ("data.path",)  # told by the data set's name
 _LONG = 44  # characters; a label beyond them makes way for a letter
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setup:
     """Runs whose settings are the same but for the seed. levels: the settings in which set-ups differ."""
 
@@ -37,7 +37,7 @@ class Setup:
         return [int(run.settings().get("training", {}).get("seed", 0)) for run in self.runs]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Material:
     """A data set of the study and its runs. dataset is None, and why says so, where its folder is gone or broken."""
 
@@ -62,6 +62,9 @@ class Study:
         self.runs, self.experiments = tuple(runs), tuple(experiments)
         self.threshold, self.target = threshold, target
 
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}.</p>"
+
     def __repr__(self) -> str:
         n, m = len(self.runs), len(self.setups)
         return f"{n} {'run' if n == 1 else 'runs'} of {m} {'set-up' if m == 1 else 'set-ups'}"
@@ -70,13 +73,14 @@ class Study:
 
     @cached_property
     def settings(self) -> dict[str, dict[str, Any]]:
-        """Run id -> its settings by dotted key; a recipe that has a name is one setting."""
-        found = {run.id: flatten(run.settings()) for run in self.runs}
-        names = {run.id: _recipe_name(run) for run in self.runs}
-        if all(names.values()):
-            for run_id, settings in found.items():
-                kept = {key: value for key, value in settings.items() if not key.startswith("recipe.")}
-                found[run_id] = {**kept, "recipe": names[run_id]}
+        """Run id -> its settings by dotted key; the whole recipe is one setting, by the name it is saved under."""
+        found = {}
+        for run in self.runs:
+            stored = run.settings()
+            found[run.id] = {
+                **flatten({k: v for k, v in stored.items() if k != "recipe"}),
+                RECIPE: recipe_text(stored.get("recipe")),
+            }
         return found
 
     @cached_property
@@ -158,23 +162,17 @@ def open_study(
     found = places.find_runs(runs, checkpoints)
     if not found:
         raise InputError("no run is named; give at least one in RUNS.")
-    return Study(found, _experiments(experiments, found[0].folder.parent), threshold, target)
+    return Study(found, find_experiments(experiments, found[0].folder.parent), threshold, target)
 
 
-def _experiments(names: Iterable[str], root: Path) -> list[Any]:
+def find_experiments(names: Iterable[str], root: str | Path | None = None) -> list[Any]:
+    """The experiments of these names under a folder of runs (default: the project's)."""
     names = list(names)
     if not names:
         return []
     from seglib.experiments.experiment import find_experiment
 
     return [find_experiment(name, root) for name in names]
-
-
-def _recipe_name(run: Run) -> str | None:
-    try:
-        return recipe_name(run.config())
-    except InputError:
-        return None
 
 
 def _identity(run: Run) -> str:

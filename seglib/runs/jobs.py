@@ -34,6 +34,7 @@ KINDS: dict[str, str] = {
     "weakness": "seglib.experiments.weakness_job:weakness",
     "preflight": "seglib.experiments.preflight_job:preflight",
     "experiment": "seglib.experiments.conductor:conduct",
+    "report": "seglib.report.work:report",
 }
 _RECORD = "job.json"
 
