@@ -22,7 +22,7 @@ from traitlets import default
 from seglib.exceptions import InputError
 from seglib.places import cache_root
 from seglib.report.places import RUNS_AT
-from seglib.runs import process
+from seglib.runs import detached
 
 CELL_TIMEOUT_S = 1800
 
@@ -70,7 +70,7 @@ class Session:
                 record_timing=False,
                 shutdown_kernel="immediate",
             )
-            environment = {**process.environment(), **ours, RUNS_AT: os.pathsep.join(map(str, self.runs))}
+            environment = {**detached.environment(), **ours, RUNS_AT: os.pathsep.join(map(str, self.runs))}
             with ExitStack() as stack:
                 try:
                     stack.enter_context(client.setup_kernel(env=environment))
