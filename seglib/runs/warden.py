@@ -46,7 +46,8 @@ def watch(trainer: subprocess.Popen, folder: Path) -> int:
             forced = True
             _end_by_force(trainer)
         time.sleep(LOOK_S)
-    _end_helpers(trainer)
+    if not forced:  # then they went with it, and its pid may be another's by now
+        _end_helpers(trainer)
     code = trainer.wait()
     _write_end(folder, trainer.pid, code, forced, _killed_for_memory() > killed_before)
     return code
@@ -91,9 +92,12 @@ def _changed(path: Path) -> int:
 
 def _has_ended(trainer: subprocess.Popen) -> bool:
     """It stays a zombie until `wait` where the system allows it, so that its pid and group are nobody else's."""
-    if hasattr(os, "waitid"):
+    if not hasattr(os, "waitid"):
+        return trainer.poll() is not None
+    try:
         return os.waitid(os.P_PID, trainer.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    return trainer.poll() is not None
+    except ChildProcessError:  # `_end_by_force` has waited for it
+        return True
 
 
 def _end_helpers(trainer: subprocess.Popen) -> None:
@@ -153,4 +157,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    if os.name != "nt":
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever started the app may have ignored it: no code then
     sys.exit(main(sys.argv[1:]) & 0xFF)
