@@ -25,7 +25,7 @@ def start_from_elsewhere(run: Run) -> None:
 
 
 def wardens(run: Run) -> list[psutil.Process]:
-    return [p for p in processes_of(run.folder) if "seglib.runs.warden" in p.cmdline()]
+    return processes_of(run.folder, "seglib.runs.warden")
 
 
 def trainer(run: Run) -> psutil.Process:
@@ -43,15 +43,16 @@ def events(run: Run, kind: str) -> list[dict]:
     return [event for event in run.events()[0] if event["kind"] == kind]
 
 
-def processes_of(folder: Path) -> list[psutil.Process]:
-    """All whose command line names something in `folder`."""
+def processes_of(folder: Path, module: str = "") -> list[psutil.Process]:
+    """All whose command line names something in `folder`, and `module`."""
     found = []
     for p in psutil.process_iter():
         try:
-            if any(str(folder) in part for part in p.cmdline()):
-                found.append(p)
-        except psutil.Error:
+            line = " ".join(p.cmdline())
+        except psutil.Error:  # it has ended meanwhile
             continue
+        if str(folder) in line and module in line:
+            found.append(p)
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 _CODE = """
 import sys, types
 
@@ -45,4 +46,4 @@ def install(folder: Path, monkeypatch, more: str = "") -> None:
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(_CODE + more, encoding="utf-8")
     before = os.environ.get("PYTHONPATH", "")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(folder), before])))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(folder), str(REPOSITORY), before])))

@@ -76,13 +76,9 @@ def test_sigterm_before_it_listens_is_a_death(data, root, tmp_path, monkeypatch)
     light_trainer.install(tmp_path / "light", monkeypatch, slow)
     run = launcher.create(tiny_config(data), "early", root)
     family.start_from_elsewhere(run)
-    assert wait_until(lambda: _workers(run), 10)
-    _workers(run)[0].terminate()
+    assert wait_until(lambda: family.processes_of(run.folder, "seglib.runs.worker"), 10)
+    family.processes_of(run.folder, "seglib.runs.worker")[0].terminate()
     assert told_within_10_s(run, "killed by SIGTERM")
-
-
-def _workers(run):
-    return [p for p in family.processes_of(run.folder) if "seglib.runs.worker" in p.cmdline()]
 
 
 def test_a_worker_that_cannot_even_begin_is_told_at_once(data, root, tmp_path, monkeypatch):

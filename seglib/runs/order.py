@@ -107,7 +107,7 @@ def changing(root: Path, **news: Any) -> Iterator[list[str]]:
         queue = stored(root)
         order = list(waiting(root, queue.order))
         yield order
-        _write(root, queue, order, **news)
+        write(root, queue, order, **news)
 
 
 def settle(root: Path, queue: Queue) -> None:
@@ -116,10 +116,10 @@ def settle(root: Path, queue: Queue) -> None:
     if tuple(order) != queue.order or not (root / FILE).exists():
         if queue.problem:
             logger.warning("%s: %s", root / FILE, queue.problem)
-        _write(root, queue, order, **({"note": queue.problem} if queue.problem else {}))
+        write(root, queue, order, **({"note": queue.problem} if queue.problem else {}))
 
 
-def _write(root: Path, queue: Queue, order: list[str], **news: Any) -> None:
+def write(root: Path, queue: Queue, order: list[str], **news: Any) -> None:
     at_once = None if queue.automatic else queue.at_once
     write_json(root / FILE, {"order": order, "at_once": at_once, "held": queue.held, **news})
 
