@@ -144,17 +144,12 @@ def _overlaps(runs):
     return sum(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans))
 
 
-def test_four_press_start_on_one_run(data, root, light, starters):
+def test_four_press_start_and_four_advance_the_queue(data, root, light, starters):
     light(HESITATE)
-    counts, states = trainers_of_prepared_runs(data, root, starters(), times=2)
-    assert counts == [1, 1]
-    assert states == ["finished", "finished"]
-
-
-def test_four_advance_one_queue(data, root, light, starters):
-    light(HESITATE)
-    counts, overlaps = trainers_of_the_queue(data, root, starters(), times=1)
-    assert (counts, overlaps) == ([1, 1, 1], 0)
+    together = starters()
+    counts, states = trainers_of_prepared_runs(data, root, together, times=2)
+    assert (counts, states) == ([1, 1], ["finished", "finished"])
+    assert trainers_of_the_queue(data, root, together, times=1) == ([1, 1, 1], 0)
 
 
 def test_the_drills_of_start_notice_missing_locks(data, root, light, starters):

@@ -66,7 +66,7 @@ def submit_many(
 
     Without `start` they wait until somebody calls `advance`.
     """
-    from seglib.runs import launcher  # it brings SciPy; a warden needs none
+    from seglib.runs import launcher  # NumPy and more come with it; a warden needs none
 
     root = _root(root)
     for config in {(c.model.name, c.data): c for c, _, _ in wanted}.values():

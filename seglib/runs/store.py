@@ -7,14 +7,16 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seglib.exceptions import InputError
 from seglib.runs import events, process, record
 from seglib.runs.detached import REPOSITORY
 from seglib.runs.files import JsonFiles, read_json, write_json
 from seglib.settings import nearest
-from seglib.training.config import Config, read_config
+
+if TYPE_CHECKING:
+    from seglib.training.config import Config
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _WINDOWS_RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10))}
@@ -69,6 +71,8 @@ class Run:
 
     def config(self) -> Config:
         """The whole config, checked. Raises InputError for one that this version does not understand."""
+        from seglib.training.config import read_config  # OpenCV comes with it; a warden needs none
+
         return read_config(self.folder / "config.json")
 
     def settings(self) -> dict[str, Any]:
