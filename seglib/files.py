@@ -1,8 +1,11 @@
-"""Files: one put in the place of another in one move, on every system."""
+"""Files: one put in the place of another in one move, on every system; temporary ones that do not stay behind."""
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ATTEMPTS, PAUSE_S = 40, 0.05
@@ -22,3 +25,14 @@ def put_in_place(source: Path, target: Path) -> None:
             if attempt == ATTEMPTS - 1:
                 raise
             time.sleep(PAUSE_S)
+
+
+@contextlib.contextmanager
+def removed_on_failure(temporary: Path) -> Iterator[None]:
+    """Whatever ends the block before its time, the file or folder `temporary` does not stay behind."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True) if not temporary.is_dir() else shutil.rmtree(temporary)
+        raise

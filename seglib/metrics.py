@@ -54,15 +54,21 @@ class Counts:
         return _ratio(self.tp, self.tp + self.fn)
 
 
+class NoProbabilities(ValueError):
+    """Numbers that cannot be probabilities: not finite, or outside [0, 1]."""
+
+
 def quantise(probabilities: np.ndarray) -> np.ndarray:
     """Probabilities in [0, 1] to uint8, q = floor(255 p + 0.5), of the same shape.
 
     Done once, and everything afterwards uses q, so that every IoU shown agrees to the last digit.
-    Raises ValueError for values that are not finite or lie outside [0, 1].
+    Raises NoProbabilities for values that are not finite or lie outside [0, 1].
     """
     p = np.asarray(probabilities, dtype=np.float32)
     if p.size and not (p.min() >= 0 and p.max() <= 1):  # written so that NaN fails too
-        raise ValueError(f"probabilities lie between {p.min()} and {p.max()}; they must be finite and within [0, 1].")
+        raise NoProbabilities(
+            f"probabilities lie between {p.min()} and {p.max()}; they must be finite and within [0, 1]."
+        )
     return np.floor(255 * p + np.float32(0.5)).astype(np.uint8)
 
 

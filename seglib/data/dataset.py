@@ -81,13 +81,21 @@ class Dataset:
     def fingerprint(self) -> str:
         """sha256 over the decoded pixels of every train and val pair and its side, in order; names do not count."""
         digest = hashlib.sha256()
-        for index, record in enumerate(self.records):
-            if record.mask and record.split:
-                sample = self.sample(index)
-                digest.update(f"{record.split} {sample.image.dtype} {sample.image.shape}".encode())
-                for array in (sample.image, sample.labels, sample.valid):
-                    digest.update(np.ascontiguousarray(array).data)
+        for index in self.used():
+            for part in self.content(index):
+                digest.update(part)
         return digest.hexdigest()
+
+    def used(self) -> list[int]:
+        """Numbers of the records that train or val use, in order."""
+        return [i for i, record in enumerate(self.records) if record.mask and record.split]
+
+    def content(self, index: int) -> tuple[bytes, memoryview, memoryview, memoryview]:
+        """What `fingerprint` reads of one picture: side, type and shape as text; pixels; labels; valid."""
+        sample = self.sample(index)
+        header = f"{self.records[index].split} {sample.image.dtype} {sample.image.shape}".encode()
+        arrays = (sample.image, sample.labels, sample.valid)
+        return header, *(np.ascontiguousarray(array).data for array in arrays)
 
 
 def open_dataset(

@@ -13,9 +13,10 @@ from seglib.data.dataset import Dataset
 from seglib.data.readers import to_gray
 from seglib.data.sample import Sample
 from seglib.errors.report import Case, Measured, measure
-from seglib.files import put_in_place
+from seglib.files import put_in_place, removed_on_failure
 from seglib.runs import validation
 from seglib.runs.store import Run
+from seglib.training.room import is_full
 
 SHARE = 0.03  # of a training's time that goes into regions while it trains; the rest is done after its end
 _WAITING_BYTES = 256 * 1024**2
@@ -36,7 +37,8 @@ def write_tables(folder: Path, measured: Measured) -> None:
 def write_table(file: Path, table: pd.DataFrame) -> None:
     """As parquet, whole or not at all."""
     temporary = file.with_name(file.name + ".tmp")
-    table.to_parquet(temporary, index=False)
+    with removed_on_failure(temporary):
+        table.to_parquet(temporary, index=False)
     put_in_place(temporary, file)
 
 
@@ -72,5 +74,11 @@ class Diagnosis:
         target = validation.folder_of(self.run, step)
         pngs = self._waiting.pop(step)
         cases = (case(self.samples[i], validation.decoded(png, target)) for i, png in zip(self.indices, pngs))
-        write_tables(target, measure(cases))
-        self._spent_s += time.perf_counter() - begun
+        try:
+            write_tables(target, measure(cases))
+        except Exception as error:
+            if is_full(error):  # there may be room at the end
+                self._waiting[step] = pngs
+            raise
+        finally:
+            self._spent_s += time.perf_counter() - begun

@@ -11,13 +11,16 @@ from typing import Any
 import seglib
 from seglib.data.dataset import Dataset
 from seglib.exceptions import InputError
+from seglib.runs import contents
+from seglib.runs.contents import Contents
 from seglib.runs.detached import REPOSITORY
+from seglib.runs.store import Run
 
 _PACKAGES = ("torch", "numpy", "opencv-python", "scipy", "scikit-image", "pandas", "safetensors")
 
 
-def describe(dataset: Dataset) -> dict[str, Any]:
-    """Everything known before the training starts; it adds device, threads and precision. Reads every picture once."""
+def describe(dataset: Dataset, found: Contents) -> dict[str, Any]:
+    """Everything known before the training starts; it adds device, threads and precision."""
     return {
         "seglib": seglib.__version__,
         "git_revision": git_revision(REPOSITORY),
@@ -25,18 +28,24 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "platform": platform.platform(),
         "processors": os.cpu_count(),
         "packages": {name: _version(name) for name in _PACKAGES},
-        "data": {"fingerprint": dataset.fingerprint(), "counts": dataset.counts(), "independent": dataset.independent},
+        "data": {"fingerprint": found.fingerprint, "counts": dataset.counts(), "independent": dataset.independent},
     }
 
 
-def check_same_data(before: dict[str, Any], now: dict[str, Any], run_id: str) -> None:
+def check_same_data(run: Run, now: dict[str, Any], found: Contents) -> None:
     """Raises InputError, saying what changed, when a run would go on with other pixels than it began with."""
-    old, new = before.get("data"), now["data"]
+    old, new = run.environment().get("data"), now["data"]
     if not old or old.get("fingerprint") == new["fingerprint"]:
         return
+    before = contents.stored(run.folder)
+    what = "; ".join(contents.changes(before, found.pictures) if before else _counted(old, new))
+    raise InputError(f"run {run.id}: its data set has changed ({what}); put it back as it was, or start a new run.")
+
+
+def _counted(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """What can be said of a run that wrote down no digests."""
     counts = [f"{k} {old['counts'].get(k)} → {v}" for k, v in new["counts"].items() if old["counts"].get(k) != v]
-    what = "; ".join(counts) or "the same number of pictures, but other pixels, masks or sides of the split"
-    raise InputError(f"run {run_id}: its data set has changed ({what}); put it back as it was, or start a new run.")
+    return counts or ["the same number of pictures, but other pixels, masks or sides of the split"]
 
 
 def git_revision(repository: Path) -> str | None:

@@ -107,7 +107,10 @@ class Draws:
     def draw(self, record: int, rng: np.random.Generator) -> Drawn:
         """One augmented crop of the image number `record` of the data set."""
         sample = self.samples[record]
-        crop = seen(sample, self.config.recipe, rng, self.config.data.crop_px)
+        try:
+            crop = seen(sample, self.config.recipe, rng, self.config.data.crop_px)
+        except InputError as error:
+            raise InputError(f"{sample.name}: {error}") from None
         weights = None
         if self._needs_weights:
             loss = self.config.loss

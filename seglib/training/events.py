@@ -111,6 +111,13 @@ class Note(Event):
 
 
 @dataclass(frozen=True)
+class Paused(Note):
+    """The training waits (`paused`, `text` says for what), or goes on again."""
+
+    paused: bool
+
+
+@dataclass(frozen=True)
 class Finished(Event):
     """reason: steps, deadline, patience or stopped (asked to). `train`: the best weights on all train images."""
 

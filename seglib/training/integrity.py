@@ -9,7 +9,7 @@ LAST, PREVIOUS, BEST = "last.pt", "last.previous.pt", "best.safetensors"
 
 
 def is_intact(file: Path) -> bool:
-    """Whether the file is there and has the sha256 noted beside it."""
+    """Whether the file is there and has a sha256 noted beside it."""
     file = Path(file)
     return file.exists() and sha256(file) in noted(file)
 
@@ -26,8 +26,9 @@ def can_resume(folder: Path) -> bool:
 
 
 def noted(file: Path) -> list[str]:
+    """The sha256 of the file, and of the one it replaced: which of the two is there is open until the last rename."""
     note = beside(file)
-    return [note.read_text(encoding="ascii").strip()] if note.exists() else []
+    return note.read_text(encoding="ascii", errors="replace").split() if note.exists() else []
 
 
 def beside(file: Path) -> Path:

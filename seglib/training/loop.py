@@ -6,9 +6,10 @@ the checkpoint; draws and learning rate are functions of the step, so a resumed 
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -17,43 +18,25 @@ from seglib.data.cache import SampleCache
 from seglib.data.dataset import Dataset, open_dataset
 from seglib.exceptions import InputError
 from seglib.predict.predictor import Predictor
-from seglib.settings import plain
 from seglib.training import schedule
-from seglib.training.checkpoint import load_last, load_weights, save_last, save_weights
+from seglib.training.checkpoint import load_weights
+from seglib.training.clock import Clock
 from seglib.training.config import Config
 from seglib.training.device import choose_device, keep_memory
 from seglib.training.draws import Draws
-from seglib.training.events import Epoch, Event, Finished, Note, Planned, Saved, Started, Step, Summary, Validation
-from seglib.training.integrity import BEST, LAST
+from seglib.training.events import Epoch, Event, Finished, Planned, Started, Step, Summary, Validation
+from seglib.training.failed import DiskFull, TrainingFailed
+from seglib.training.integrity import BEST
 from seglib.training.loader import batches
 from seglib.training.memory import MemoryWatch
-from seglib.training.schedule import Plan
-from seglib.training.trainer import Trainer, TrainingFailed
-from seglib.training.validation import Validator
+from seglib.training.pause import Noted, Pause
+from seglib.training.saving import Progress, Saving
+from seglib.training.trainer import Trainer
+from seglib.training.validation import CutShort, Validator
 
 __all__ = ["TrainingFailed", "open_training_data", "train"]
 
-
-@dataclass
-class Clock:
-    """Seconds of training and validation, over all processes of a run; start-up is not counted."""
-
-    before_s: float = 0.0
-    started: float = field(default_factory=time.perf_counter)
-
-    @property
-    def elapsed_s(self) -> float:
-        return self.before_s + time.perf_counter() - self.started
-
-
-@dataclass
-class Progress:
-    """What the loop knows besides the trainer's state; stored in every checkpoint."""
-
-    plan: Plan | None = None
-    best_iou: float | None = None
-    best_step: int | None = None
-    worse_in_a_row: int = 0
+LAST_LOOK_S = 10.0  # that a run stopped before its first validation is given to have one
 
 
 def open_training_data(config: Config) -> Dataset:
@@ -69,12 +52,15 @@ def train(
 ) -> Iterator[Event]:
     """Train as `config` says, writing checkpoints and validation scores into `folder`; yields events.
 
-    `should_stop` is asked after every step: the step is finished, the state saved, the iteration ends.
-    Raises InputError for a data set or setting that cannot be used, TrainingFailed when the loss is not finite.
+    `should_stop` is asked after every step and between the pictures of a validation: the step is finished, the state
+    saved, the iteration ends. While the disk is full the iteration waits; a Paused event says so.
+    Raises InputError for a data set or setting that cannot be used, TrainingFailed where it cannot go on: a loss,
+    gradient, input or score that is not finite, a disk that stays full or does not keep what is written.
     """
     loop = _Loop(config, Path(folder), should_stop)
     if resume:
-        yield from loop.restore()
+        yield from loop.saving.restore(loop.progress, loop.limit)
+    yield from loop.saving.wait_for_room()
     yield loop.started()
     yield from loop.run()
 
@@ -88,14 +74,17 @@ class _Loop:
         self.device = choose_device(config.training.device, config.training.precision)
         self.trainer = Trainer(config, self.device)
         self.predictor = Predictor(self.trainer.validated_model, config, self.device)
-        self.validator = Validator(self.dataset, SampleCache(self.dataset), config.training.seed, self.folder)
         self.limit = schedule.counted_steps(config, len(self.draws))
         self.progress = Progress()
         if config.training.minutes is None:
             self.progress.plan = schedule.counted_plan(config, self.limit)
         self.clock = Clock()
+        self.pause = Pause(self.folder, self.clock, should_stop)
+        self.saving = Saving(config, self.folder, self.trainer, self.clock, self.pause)
+        self.validator = Validator(
+            self.dataset, SampleCache(self.dataset), config.training.seed, self.folder, self.pause
+        )
         self.memory = MemoryWatch(self.device.name)
-        self.validated_step = -1
         self.epoch_losses: list[float] = []
 
     @property
@@ -105,22 +94,6 @@ class _Loop:
     @property
     def epoch(self) -> float:
         return round(self.step * self.config.training.batch_size / len(self.draws), 4)
-
-    def restore(self) -> Iterator[Event]:
-        state, note = load_last(self.folder)
-        if note:
-            yield Note(note)
-        self.trainer.restore(state)
-        if self.config.training.minutes is not None and state["plan"]:
-            self.progress.plan = self._extended(Plan(*state["plan"]), state["minutes"])
-        self.progress.best_iou, self.progress.best_step = state["best_iou"], state["best_step"]
-        self.progress.worse_in_a_row = state["worse_in_a_row"]
-        self.clock = Clock(before_s=state["elapsed_s"])
-
-    def _extended(self, plan: Plan, minutes: float) -> Plan:
-        """The stored plan; with more minutes than it was made for, as many more steps."""
-        steps = round(plan.steps * self.config.training.minutes / minutes)
-        return Plan(min(steps, self.limit or steps), plan.validate_every)
 
     def started(self) -> Started:
         plan = self.progress.plan
@@ -139,23 +112,25 @@ class _Loop:
     def run(self) -> Iterator[Event]:
         training = self.config.training
         stream = batches(self.draws, training.batch_size, self.step, training.workers)
-        self.clock.started = time.perf_counter()
+        self.clock.start()
         reason = self._reason_to_end()
         times: list[float] = []
         try:
+            if self._validation_is_due() and not reason:  # a stop came before it
+                yield from self._validate(self.should_stop)
+                reason = self._reason_to_end()
             while not reason:
                 begun = time.perf_counter()
                 result = self.trainer.step(next(stream), self.progress.plan.steps if self.progress.plan else None)
                 times.append(time.perf_counter() - begun)
                 yield self._stepped(result, times[-1])
-                if self.memory.due():
-                    yield self.memory.look(self.step)
+                yield from self._now_and_then()
                 yield from self._epoch_end(result["loss"])
                 if self.progress.plan is None and len(times) >= schedule.TIMED_TO:
                     yield from self._make_plan(times)
                 reason = self._reason_to_end()
                 if self._validation_is_due() and reason != "stopped":
-                    yield from self._validate()
+                    yield from self._validate(self.should_stop)
                     reason = self._reason_to_end()
         finally:
             stream.close()
@@ -164,6 +139,12 @@ class _Loop:
     def _stepped(self, result: dict[str, float], seconds: float) -> Step:
         rate = self.config.training.batch_size / seconds
         return Step(self.step, self.epoch, round(self.clock.elapsed_s, 3), samples_per_s=round(rate, 2), **result)
+
+    def _now_and_then(self) -> Iterator[Event]:
+        """How much memory is used; and room on the disk for what is written between two checkpoints."""
+        if self.memory.due():
+            yield self.memory.look(self.step)
+            yield from self.pause.writing(lambda: None)
 
     def _epoch_end(self, loss: float) -> Iterator[Epoch]:
         """At the step that takes the last draw of an epoch."""
@@ -178,9 +159,11 @@ class _Loop:
     def _make_plan(self, times: list[float]) -> Iterator[Event]:
         """Fix the number of steps from the time of steps 5 to 25 and of one validation."""
         seconds = sum(times[schedule.TIMED_FROM :]) / len(times[schedule.TIMED_FROM :])
-        begun = time.perf_counter()
-        yield from self._validate()
-        validation_s = time.perf_counter() - begun
+        begun_s = self.clock.elapsed_s
+        yield from self._validate(self.should_stop)
+        if self.progress.validated_step != self.step:
+            return
+        validation_s = self.clock.elapsed_s - begun_s
         share = len(self.validator.train) / max(len(self.validator.val) + len(self.validator.train_sample), 1)
         left = self.config.training.minutes * 60 - self.clock.elapsed_s
         plan = schedule.timed_plan(
@@ -203,52 +186,63 @@ class _Loop:
 
     def _validation_is_due(self) -> bool:
         plan = self.progress.plan
-        return plan is not None and self.step % plan.validate_every == 0 and self.validated_step != self.step
+        return bool(plan and self.step and self.step % plan.validate_every == 0 and not self._is_validated())
 
-    def _validate(self) -> Iterator[Event]:
-        """Score, keep the best, save. Without a val set the last state is the best."""
-        val, train = self.validator.validate(self.predictor, self.step)
-        iou = val.pooled_iou if val else None
-        better = val is None or self.progress.best_step is None or (iou or 0.0) > (self.progress.best_iou or 0.0)
-        if better:
-            self.progress.best_iou, self.progress.best_step, self.progress.worse_in_a_row = iou, self.step, 0
-        else:
-            self.progress.worse_in_a_row += 1
-        self.validated_step = self.step
+    def _is_validated(self) -> bool:
+        return self.progress.validated_step == self.step
+
+    def _validate(self, should_stop: Callable[[], bool]) -> Iterator[Event]:
+        """Score, keep the best, save. Without a val set the last state is the best. Cut short, nothing has changed."""
+        try:
+            val, train = yield from self.validator.validate(self.predictor, self.step, should_stop)
+        except CutShort:
+            return
+        better = self._judge(val)
         yield Validation(self.step, self.epoch, round(self.clock.elapsed_s, 3), better, val, train)
         if better:
-            yield self._save_best()
-        yield self._save_last()
+            yield from self.validator.keep_as_best()
+            yield from self.saving.save_best()
+        yield from self.saving.save_last(self.progress)
 
-    def _save_best(self) -> Saved:
-        self.validator.keep_as_best()
-        about = dict(step=self.step, model=plain(self.config.model), normalisation=self.config.data.normalisation)
-        save_weights(self.folder / BEST, self.trainer.validated_model.state_dict(), about)
-        return Saved(self.step, BEST)
-
-    def _save_last(self) -> Saved:
-        plan, progress = self.progress.plan, self.progress
-        more = dict(
-            plan=[plan.steps, plan.validate_every] if plan else None,
-            best_iou=progress.best_iou,
-            best_step=progress.best_step,
-            worse_in_a_row=progress.worse_in_a_row,
-            elapsed_s=self.clock.elapsed_s,
-            minutes=self.config.training.minutes,
-        )
-        save_last(self.folder, {**self.trainer.state(), **more})
-        return Saved(self.step, LAST)
+    def _judge(self, val: Summary | None) -> bool:
+        """Whether this validation is the best so far; `progress` knows afterwards."""
+        iou, progress = val.pooled_iou if val else None, self.progress
+        if iou is not None and not math.isfinite(iou):
+            raise TrainingFailed(
+                f"the IoU of the validation at step {self.step} is not finite ({iou}): it is no score; best and last "
+                "checkpoint stay the ones before."
+            )
+        better = val is None or progress.best_step is None or (iou or 0.0) > (progress.best_iou or 0.0)
+        if better:
+            progress.best_iou, progress.best_step, progress.worse_in_a_row = iou, self.step, 0
+        else:
+            progress.worse_in_a_row += 1
+        progress.validated_step = self.step
+        return better
 
     def _finish(self, reason: str) -> Iterator[Event]:
         """Save; validate the last state, unless a person waits for the stop and there is a best already."""
-        if self.validated_step != self.step:
-            yield self._save_last()
+        if not self._is_validated():
+            yield from self.saving.save_last(self.progress)
         stopped = reason == "stopped"
-        if self.validated_step != self.step and not (stopped and self.progress.best_step is not None):
-            yield from self._validate()
-        train = None if stopped else self._score_best_on_train()
+        if not self._is_validated() and not (stopped and self.progress.best_step is not None):
+            yield from self._last_look() if stopped else self._validate(self.should_stop)
+        train = None
+        if not stopped and self._is_validated():
+            train = yield from self._score_best_on_train()
+        if train is None:  # a stop came while the last figures were worked out; a resume does that again
+            reason = "stopped"
         yield Finished(self.step, reason, round(self.clock.elapsed_s, 3), self.progress.best_step, train)
 
-    def _score_best_on_train(self) -> Summary:
+    def _last_look(self) -> Iterator[Event]:
+        """A validation for a run that is stopped before its first: what is needed is saved, so it may fall away."""
+        until = time.monotonic() + LAST_LOOK_S
+        with contextlib.suppress(DiskFull):
+            yield from self._validate(lambda: time.monotonic() > until)
+
+    def _score_best_on_train(self) -> Noted[Summary | None]:
         self.trainer.validated_model.load_state_dict(load_weights(self.folder / BEST)[0])
-        return self.validator.all_train(self.predictor)
+        try:
+            return (yield from self.validator.all_train(self.predictor, self.should_stop))
+        except CutShort:
+            return None

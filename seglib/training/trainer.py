@@ -12,14 +12,12 @@ from seglib.losses import build_loss
 from seglib.models.registry import build_model
 from seglib.training.config import Config, OptimizerConfig
 from seglib.training.device import Device
+from seglib.training.failed import TrainingFailed
 from seglib.training.loader import Batch
+from seglib.training.random_state import random_state, restore_random_state, seed_all
 from seglib.training.schedule import learning_rate
 
 BETAS, MOMENTUM = (0.9, 0.99), 0.9
-
-
-class TrainingFailed(RuntimeError):
-    """The training cannot go on; the message is one line for the person who started it."""
 
 
 def build_optimizer(config: OptimizerConfig, parameters: Any) -> torch.optim.Optimizer:
@@ -36,7 +34,7 @@ class Trainer:
 
     def __init__(self, config: Config, device: Device):
         self.config, self.device = config, device
-        torch.manual_seed(config.training.seed)
+        seed_all(config.training.seed)
         self.model = device.place(build_model(config.model)).train()
         self.average = copy.deepcopy(self.model).eval() if config.training.ema else None
         self.optimizer = build_optimizer(config.optimizer, self.model.parameters())
@@ -51,26 +49,41 @@ class Trainer:
     def step(self, batch: Batch, planned_steps: int | None) -> dict[str, float]:
         """One step of the optimiser; returns loss, grad_norm (before clipping) and lr.
 
-        Raises TrainingFailed on a loss or gradient that is not finite, before any weight is touched.
+        Raises TrainingFailed on an input, loss or gradient that is not finite, before any weight is touched.
         """
         lr = learning_rate(self.config.optimizer, self.steps_done, planned_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.zero_grad(set_to_none=True)
+        self._check_input(batch)
         loss = self._loss(batch)
         loss.backward()
         limit = self.config.optimizer.clip_norm or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit))
         value = float(loss.detach())
-        if not (math.isfinite(value) and math.isfinite(norm)):
-            raise TrainingFailed(
-                f"the loss of step {self.steps_done + 1} is not finite (loss {value}, gradient {norm}): no step was "
-                "taken; try a lower learning rate, clipping, or another normalisation of the images."
-            )
+        self._check_finite(value, norm)
         self.optimizer.step()
         self.steps_done += 1
         self._update_average()
         return dict(loss=value, grad_norm=norm, lr=lr)
+
+    def _check_input(self, batch: Batch) -> None:
+        """Before the forward pass, whose batch norms would remember what they saw."""
+        if not torch.isfinite(batch.x).all():
+            bad = [name for name, x in zip(batch.names, batch.x) if not torch.isfinite(x).all()]
+            raise TrainingFailed(
+                f"step {self.steps_done + 1}: the input image {', '.join(bad)} has a NaN or infinite value: no step "
+                "was taken; find what is wrong with it by `python -m seglib check`, or use another normalisation."
+            )
+
+    def _check_finite(self, loss: float, norm: float) -> None:
+        if math.isfinite(loss) and math.isfinite(norm):
+            return
+        which = "gradient" if math.isfinite(loss) else "loss"
+        raise TrainingFailed(
+            f"the {which} of step {self.steps_done + 1} is not finite (loss {loss}, gradient {norm}): no step was "
+            "taken; try a lower learning rate, clipping, or another normalisation of the images."
+        )
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         put = self.device.put
@@ -92,14 +105,16 @@ class Trainer:
                 kept.copy_(now)
 
     def state(self) -> dict[str, Any]:
-        """Everything a resume needs, as tensors and plain values."""
+        """Everything a resume needs, as tensors and plain values.
+
+        There is no scaler of losses in it: half precision here is bfloat16, which has the range of float32.
+        """
         return dict(
             step=self.steps_done,
             model=self.model.state_dict(),
             ema=self.average.state_dict() if self.average is not None else None,
             optimizer=self.optimizer.state_dict(),
-            random=torch.get_rng_state(),
-            random_cuda=torch.cuda.get_rng_state_all() if self.device.name == "cuda" else [],
+            random=random_state(self.device.name),
         )
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -108,6 +123,4 @@ class Trainer:
         if self.average is not None:
             self.average.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
-        if self.device.name == "cuda":
-            torch.cuda.set_rng_state_all(state["random_cuda"])
+        restore_random_state(state, self.device.name)
