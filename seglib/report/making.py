@@ -7,7 +7,8 @@ written meanwhile is kept as well.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +20,13 @@ from nbformat import NotebookNode
 from seglib import __version__
 from seglib.exceptions import InputError
 from seglib.files import put_in_place
+from seglib.places import cache_root
 from seglib.report import comments, notebook, page, parcel, places
 from seglib.report.kernel import Session
 from seglib.report.notebook import Progress
 from seglib.report.parts import Asked, Content, parts
 from seglib.report.study import TARGET
+from seglib.runs import lock
 from seglib.runs.store import Run, find_run
 
 TITLE = "Segmenting yeast cells"
@@ -71,13 +74,26 @@ def build(
     fresh = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     try:
-        content = _content(chosen, asked, out, title, threshold)
-        made = _run(content, chosen, file, progress, should_stop)
+        with _alone(out):
+            content = _content(chosen, asked, out, title, threshold)
+            made = _run(content, chosen, file, progress, should_stop)
+            return _write(made, out, zip, chosen, progress)
     except BaseException:
         if fresh and not any(out.iterdir()):
             out.rmdir()
         raise
-    return _write(made, out, zip, chosen, progress)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """One process at a time makes a report in a folder; the lock lies in the cache, not in what is handed in."""
+    folder = cache_root() / "reports" / comments.digest(str(out))[:24]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with lock.hold(folder):
+            yield
+    except lock.Busy:
+        raise InputError(f"another report is being made in {out}; wait for it, or choose another folder.") from None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,15 @@ def _text(file: Path) -> str:
 
 
 def _words_of_author(notebook: Path) -> str:
+    try:
+        stamp = notebook.stat()
+    except OSError:
+        return "[]"
+    return _words(notebook, stamp.st_mtime_ns, stamp.st_size)
+
+
+@lru_cache(maxsize=16)
+def _words(notebook: Path, mtime_ns: int, size: int) -> str:
     """What the author wrote, by the same rule as `seglib.report.comments`, without nbformat, from the bare JSON."""
     cells = read_json(notebook).get("cells", [])
     kept = []
