@@ -140,12 +140,17 @@ def _timed(run: Run, config: Config) -> tuple[Config, float] | None:
     device = config.training.device
     if (about.get("platform"), about.get("processors")) != here or device not in ("auto", about.get("device")):
         return None
-    file = run.folder / "events.jsonl"
+    file, settings = run.folder / "events.jsonl", run.folder / "config.json"
     try:
-        other, seconds = run.config(), _step_s(file, file.stat().st_mtime_ns)
+        other, seconds = _config(run, settings.stat().st_mtime_ns), _step_s(file, file.stat().st_mtime_ns)
     except (InputError, OSError):
         return None
     return (other, seconds * other.training.batch_size) if seconds else None
+
+
+@lru_cache(maxsize=256)
+def _config(run: Run, stamp: int) -> Config:
+    return run.config()
 
 
 @lru_cache(maxsize=256)
