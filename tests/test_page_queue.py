@@ -17,6 +17,7 @@ from seglib.runs import launcher, process, queue, record
 from seglib.runs.store import Run, list_runs
 from seglib.settings import plain
 from seglib.training.config import resolve
+from ui import preflight
 from ui import queue as card
 
 
@@ -96,7 +97,7 @@ def form_view(home: Path, *names: str, **settings) -> AppTest:
 def test_waiting_runs_are_moved_and_each_says_when_it_begins(home):
     settings = {"training__steps": None, "training__minutes": 2.0}
     at = form_view(home, "first", "a", "b", "c", **settings)
-    assert [line.split(" ")[1].strip("*") for line in lines(at)] == ["a", "b", "c"]
+    assert [line.split("**")[1][3:] for line in lines(at)] == ["a", "b", "c"]
     assert "for 2 min" in lines(at)[0] and "UNet · bce dice · discs" in lines(at)[0]
     at.button(key="queue_up_c").click().run()
     assert order(home) == ["a", "c", "b"]
@@ -198,3 +199,19 @@ def test_resume_goes_through_the_queue_and_a_refusal_is_said(home, monkeypatch):
     assert order(home) == ["one"] and "one: in the queue" in toasts(at)
     assert not any("interrupted" in fold.label for fold in at.expander) and run.state().name == "queued"
     assert len(list_runs(home / "checkpoints")) == 2
+
+
+# -- pre-flight
+
+
+def test_something_red_is_asked_about_once_and_other_settings_anew(home, monkeypatch):
+    monkeypatch.setattr(preflight, "verdict", lambda config, data: "red")
+    at = page()
+    at.button(key="train_start").click().run()
+    assert not list_runs(home / "checkpoints") and "found something red" in texts(at)
+    assert at.button(key="train_start").label == "Start training all the same"
+    setting(at, "model.channels").set_value(3).run()
+    assert at.button(key="train_start").label == "Start training"  # these were not asked about
+    at.button(key="train_start").click().run()
+    at.button(key="train_start").click().run()
+    assert not at.exception and len(list_runs(home / "checkpoints")) == 1

@@ -135,14 +135,15 @@ def _row(run: Run, place: int, n: int, when: str) -> None:
     settings = run.settings()
     about = " · ".join(str(settings.get(part, {}).get("name", "?")).replace("_", " ") for part in ("model", "loss"))
     resumed = " · goes on" if run.last_step else ""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        name = literal(run.name if len(run.name) <= 60 else f"{run.name[:40]}…{run.name[-18:]}")
-        line = f"**{place + 1}. {name}** :small[{literal(about)} · {run.data_path().name}{resumed} · {when}]"
-        st.markdown(line, width="stretch")
-        _button(run, "First", ":material/vertical_align_top:", place == 0, runs_queue.first, run)
-        _button(run, "Up", ":material/arrow_upward:", place == 0, runs_queue.move, run, place - 1)
-        _button(run, "Down", ":material/arrow_downward:", place == n - 1, runs_queue.move, run, place + 1)
-        _button(run, "Take out", ":material/close:", False, _take_out, run, place)
+    name = literal(run.name if len(run.name) <= 60 else f"{run.name[:40]}…{run.name[-18:]}")
+    told = f"{literal(about)} · {literal(run.data_path().name)}{resumed} · {when}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{place + 1}. {name}**  \n:small[{told}]", width="stretch")
+        with st.container(horizontal=True, width="content", gap=None):
+            _button(run, "First", ":material/vertical_align_top:", place == 0, runs_queue.first, run)
+            _button(run, "Up", ":material/arrow_upward:", place == 0, runs_queue.move, run, place - 1)
+            _button(run, "Down", ":material/arrow_downward:", place == n - 1, runs_queue.move, run, place + 1)
+            _button(run, "Take out", ":material/close:", False, _take_out, run, place)
 
 
 def _button(run: Run, label: str, icon: str, disabled: bool, action: Callable[..., Any], *arguments: Any) -> None:

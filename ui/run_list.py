@@ -131,6 +131,7 @@ def _picked(found: pd.DataFrame, shown: list[Run]) -> list[Run]:
             "Minutes": st.column_config.NumberColumn(help="Training and validation.", format="%.1f"),
             "Note": st.column_config.TextColumn(width="medium"),
         },
+        placeholder="–",
         alt="The runs, one a row",
     ).selection.rows
     return [shown[row] for row in rows if row < len(shown)]

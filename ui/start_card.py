@@ -9,23 +9,26 @@ import streamlit as st
 
 from seglib.data.dataset import Dataset
 from seglib.exceptions import InputError
+from seglib.experiments.preflight import RED
 from seglib.runs import estimate, launcher
 from seglib.runs import queue as runs_queue
 from seglib.runs.store import Run
 from seglib.training.command import queue_command, train_command
-from seglib.training.config import Config
-from ui import form, progress, state
+from seglib.training.config import Config, to_json
+from ui import form, preflight, progress, state
 from ui.literal import literal
 
-_ERROR, _TOAST = "train_error", "train_toast"
+_ERROR, _TOAST, _ASKED = "train_error", "train_toast", "train_asked"
 
 
 def draw(config: Config | None, problem: str, data: Dataset | None) -> None:
     """config: what the form stands for, None where it is not understood; problem: why it cannot start, '' if it can."""
     if said := st.session_state.pop(_TOAST, None):
         st.toast(said, icon=":material/queue:")
-    if config is not None and data is not None and data.indices("train"):
+    ready = config is not None and data is not None and bool(data.indices("train"))
+    if ready:
         _expected(config, data)
+        preflight.draw(config, data)
     if st.session_state.pop("train_clear_name", False):
         st.session_state["train_name"] = ""
     name = st.text_input(
@@ -33,7 +36,8 @@ def draw(config: Config | None, problem: str, data: Dataset | None) -> None:
     )
     run_id = run_id_of(name)
     problem = problem or _taken(run_id)
-    start = _buttons(problem)
+    doubt = _doubt(config, data) if ready and not problem else ""
+    start = _buttons(problem, asked=bool(doubt) and st.session_state.get(_ASKED) == doubt)
     if problem:
         st.error(literal(problem), icon=":material/block:")
     if message := st.session_state.pop(_ERROR, None):
@@ -43,14 +47,29 @@ def draw(config: Config | None, problem: str, data: Dataset | None) -> None:
     if config is not None:
         _command(config, run_id or "my-run")
     if start is not None and config is not None:
+        if doubt and st.session_state.get(_ASKED) != doubt:
+            st.session_state[_ASKED] = doubt
+            st.rerun()
         _start(start, config, run_id, name)
 
 
-def _buttons(problem: str) -> Callable[..., Run] | None:
-    """What was pressed: `queue.submit`, which starts at once where there is room, or `launcher.start`."""
+def _doubt(config: Config, data: Dataset) -> str:
+    """The settings themselves where their pre-flight has found something red, else ''. They are asked about once."""
+    return to_json(config) if preflight.verdict(config, data) == RED else ""
+
+
+def _buttons(problem: str, asked: bool) -> Callable[..., Run] | None:
+    """What was pressed: `queue.submit`, which starts at once where there is room, or `launcher.start`.
+
+    asked: it was pressed before, with something red in sight; the next press counts.
+    """
+    if asked:
+        line = "The pre-flight found something red, see above. Press again if you want to train all the same."
+        st.warning(line, icon=":material/front_hand:")
     now, live = runs_queue.read(), runs_queue.running()
     waits = now.held or bool(now.order) or len(live) >= now.at_once
     label, icon = ("Add to the queue", ":material/queue:") if waits else ("Start training", ":material/play_arrow:")
+    label += " all the same" if asked else ""
     off = {"disabled": bool(problem), "help": problem or None, "width": "stretch"}
     submitted = st.button(label, type="primary", icon=icon, key="train_start", **off)
     if submitted or not waits:
@@ -80,8 +99,9 @@ def _command(config: Config, run: str) -> None:
 def _expected(config: Config, data: Dataset) -> None:
     """How long it will take, said before it starts."""
     try:
-        work = work_of(data, config.data.crop_px)
-        expected = estimate.estimate(config, work, state.all_runs())
+        expected = preflight.expected(config, data)
+        if expected is None:
+            expected = estimate.estimate(config, work_of(data, config.data.crop_px), state.all_runs())
     except InputError as error:
         st.caption(f":material/schedule: How long it takes cannot be told: {error}")
         return
