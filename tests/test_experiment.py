@@ -7,6 +7,7 @@ from conftest import make_disc_data
 from tiny_run import tiny_config
 
 from seglib.exceptions import InputError
+from seglib.experiments import answers
 from seglib.experiments import experiment as experiments
 from seglib.experiments.design import Design
 from seglib.experiments.factor import Factor
@@ -224,6 +225,8 @@ def test_cancel_takes_what_waits_out_and_start_puts_it_back(discs, root):
     assert (standing.done, standing.stopped, standing.over, standing.complete) == (1, 3, True, False)
     assert len(experiments.start(made)) == 3
     assert made.standing().queued == 3
+    assert queue.read(root).order == tuple(run.id for run in runs[1:])  # in their order, and none of them in the bin
+    assert bin_.binned(root) == []
 
 
 def test_a_failed_trial_is_made_anew_only_when_asked(discs, root):
@@ -253,6 +256,15 @@ def test_one_factor_at_a_time_goes_round_the_base(discs, root):
     assert levels == [(1, "relu"), (2, "relu"), (1, "elu"), (1, "gelu")]
     asked = made.design()
     assert [asked.told(t.levels) for t in made.trials()] == ["base", "depth 2", "activation elu", "activation gelu"]
+
+
+def test_of_one_factor_at_a_time_a_level_is_judged_with_all_else_as_in_the_base(discs, root):
+    factors = (Factor("model.depth", (1, 2)), Factor("model.activation", ("relu", "elu")))
+    made = experiments.create(design(discs, factors, sampler="one_at_a_time"), "around", root)
+    depth, activation = answers.answer(made)
+    assert {level.label: level.runs for level in depth.levels} == {"1": ("around-01",), "2": ("around-02",)}
+    assert {level.label: level.runs for level in activation.levels} == {"relu": ("around-01",), "elu": ("around-03",)}
+    assert not any("Averaged" in note for note in (*depth.notes, *activation.notes))
 
 
 def test_a_budget_as_factor_replaces_the_budget(discs, root):

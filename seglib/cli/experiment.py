@@ -177,6 +177,8 @@ def wait(found: Experiment) -> None:
             standing = found.standing()
             move(standing.n_ended, standing.n)
     print(standing, file=sys.stderr)
+    if standing.problem:
+        raise InputError(f"experiment {found.id}: {standing.problem}.")
     if not standing.done:
         raise InputError(f"experiment {found.id}: no trial came to its end; `experiment status {found.id}` says why.")
 

@@ -7,7 +7,7 @@ and no seed says the opposite.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from seglib.exceptions import InputError
 from seglib.experiments import statistics
+from seglib.experiments.design import ONE_AT_A_TIME
 from seglib.experiments.outcome import Outcome, outcome, overlaps
 from seglib.experiments.wording import claim, method_of, scope_of
 from seglib.runs.store import Run
@@ -98,10 +99,19 @@ def answer(experiment: Any) -> tuple[FactorAnswer, ...]:
     """One answer a factor of a `seglib.experiments.experiment.Experiment`, from the runs that have a validation."""
     design, setups = experiment.design(), setups_of(experiment)
     return tuple(
-        factor_answer(f.key, f.title, [f.label(value) for value in f.values], setups)
+        factor_answer(f.key, f.title, [f.label(value) for value in f.values], _about(design, f.key, setups))
         for f in design.factors
         if f.values
     )
+
+
+def _about(design: Any, key: str, setups: list[Setup]) -> list[Setup]:
+    """The setups that answer for one factor: all, but of one factor at a time those with all else as in the base."""
+    if design.sampler != ONE_AT_A_TIME:
+        return setups
+    base = {k: design.factor(k).label(value) for k, value in design.base_levels().items() if k != key}
+    around = (s for s in setups if all(s.levels[k] == label for k, label in base.items()))
+    return [replace(s, levels={key: s.levels[key]}) for s in around]
 
 
 def combinations_of(experiment: Any) -> tuple[Level, ...]:

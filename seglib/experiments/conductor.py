@@ -133,8 +133,10 @@ class Conductor:
 
     def _go_on(self, number: int, run: Run) -> None:
         """A run that ended before its time, again at the end of the queue; anew where it left nothing to go on from."""
-        trial = self._trial(number)
-        if can_resume(run.folder):
+        trial, state = self._trial(number), run.state()
+        if (state.name, state.reason) == ("stopped", launcher.TAKEN_OUT):
+            queue.put_back(run, len(queue.read(self.experiment.root).order))
+        elif can_resume(run.folder):
             queue.submit_resume(run)
         elif trial.reused:
             self._write(replace(trial, run_id=trials_.own_run_id(self.experiment.id, number), reused=False))

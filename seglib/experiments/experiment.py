@@ -4,6 +4,7 @@ ordinary run under checkpoints/, started through the queue, so a grid needs nobo
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import shutil
@@ -85,9 +86,9 @@ def create(design: Design, experiment_id: str | None = None, root: str | Path | 
 def start(experiment: Experiment, again: bool = False) -> list[Run]:
     """Put every trial that has no run in the queue; those runs.
 
-    A trial whose very config was trained to its end on the same pictures is that run. One whose run is missing, or was
-    taken out of the queue before it began, is made anew; with `again` one that failed or was stopped too (what there is
-    of it goes to the bin). A search gets its conductor, which goes on from where an earlier one ended.
+    A trial whose very config was trained to its end on the same pictures is that run. One whose run is missing is made
+    anew, one that was taken out of the queue put back; with `again` one that failed or was stopped is made anew too
+    (what there is of it goes to the bin). A search gets its conductor, which goes on from where an earlier one ended.
     """
     if experiment.design().sampler == OPTUNA:
         jobs.start(KIND, {"experiment": str(experiment.folder)}, again=True)
@@ -96,6 +97,7 @@ def start(experiment: Experiment, again: bool = False) -> list[Run]:
         design, trials = experiment.design(), experiment.trials()
         trained = Trained(experiment.root)
         wanted: list[tuple[Config, Trial]] = []
+        back = list(filter(_put_back, filter(None, map(experiment.run_of, trials))))
         for i, trial in enumerate(trials):
             if _is_there(experiment, design, trial, again):
                 continue
@@ -107,7 +109,18 @@ def start(experiment: Experiment, again: bool = False) -> list[Run]:
             if not found:
                 wanted.append((config, trials[i]))
         trials_.write(experiment.folder, trials)
-        return submit(experiment, design, wanted)
+        return back + submit(experiment, design, wanted)
+
+
+def _put_back(run: Run) -> bool:
+    """Whether the run, taken out of the queue before, waits in it again, at its end."""
+    from seglib.runs import queue
+
+    state = run.state()
+    if (state.name, state.reason) != ("stopped", launcher.TAKEN_OUT):
+        return False
+    queue.put_back(run, len(queue.read(run.folder.parent).order))
+    return True
 
 
 def add_seeds(experiment: Experiment, seeds: Sequence[int]) -> list[Run]:
@@ -136,10 +149,12 @@ def cancel(experiment: Experiment, running: bool = False) -> None:
 
     if experiment.design().sampler == OPTUNA:
         _send_home(experiment.conductor())
-    states = [(experiment.run_of(t), experiment.state_of(t)) for t in experiment.trials() if not t.reused]
-    for run in [run for run, state in states if state == "queued"]:
-        queue.cancel(run)
-    for run in [run for run, state in states if state == "running" and running]:
+    runs = [run for t in experiment.trials() if not t.reused and (run := experiment.run_of(t)) is not None]
+    for run in reversed(runs):  # the last first: where there is room, taking one out lets the next one in
+        if run.state().name == "queued":
+            with contextlib.suppress(InputError):  # it began between the look and the act
+                queue.cancel(run)
+    for run in runs if running else ():
         launcher.stop(run)
 
 
@@ -188,9 +203,7 @@ def _is_there(experiment: Experiment, design: Design, trial: Trial, again: bool)
         return True
     if not trial.submitted and compared(run.config()) != compared(design.config(trial.levels, trial.seed)):
         raise InputError(f"run {run.id} exists and is not of experiment {experiment.id}; move it to the bin.")
-    state = experiment.state_of(trial)
-    began = run.last_step > 0 or run.has_checkpoint("last")
-    if (state == "stopped" and not began) or (again and state in ("failed", "stopped")):
+    if again and experiment.state_of(trial) in ("failed", "stopped"):
         bin_.move_to_bin(run)
         return False
     return True

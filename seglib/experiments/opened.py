@@ -24,7 +24,8 @@ class Standing:
     """How many trials are where.
 
     n: trials so far, or that a search will make. planned: not in the queue yet. missing: their run was put in the bin
-    or removed. stopped: by a person. conducted: whether a search's conductor lives; None for a grid.
+    or removed. stopped: by a person. conducted: whether a search's conductor lives, None for a grid; reason: why it
+    ended.
     """
 
     n: int
@@ -37,6 +38,7 @@ class Standing:
     planned: int = 0
     missing: int = 0
     conducted: bool | None = None
+    reason: str = ""
 
     @property
     def n_ended(self) -> int:
@@ -52,7 +54,8 @@ class Standing:
     def problem(self) -> str:
         """What keeps a search from going on; '' if nothing does."""
         if self.conducted is False and self.n_ended < self.n:
-            return "nobody conducts the search, so no new trial is asked for: start the experiment again"
+            why = f" ({self.reason.rstrip('.')})" if self.reason else ""
+            return f"nobody conducts the search{why}, so no new trial is asked for: start the experiment again"
         return ""
 
     @property
@@ -137,7 +140,9 @@ class Experiment:
             return Standing(len(trials), **counts)
         n = design.n_trials or 0
         counts["planned"] = max(0, n - len(trials)) + counts.get("planned", 0)
-        return Standing(n, **counts, conducted=self.conductor().state().live)
+        conductor = self.conductor().state() if self.conductor().folder.exists() else None
+        why = conductor.reason if conductor and not conductor.live else ""
+        return Standing(n, **counts, conducted=bool(conductor and conductor.live), reason=why)
 
     def conductor(self) -> jobs.Job:
         """The job that carries a search on, whether or not it was ever started."""
