@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -155,6 +156,7 @@ def _watch(job_id: str) -> None:
     """The bar with Cancel, and the items as they come; the page is drawn anew when the job ends."""
     job = jobs.Job(jobs.cache_root() / "jobs" / job_id)
     standing = progress.of_job(job)
+    st.markdown("**Pre-flight**", help=ABOUT)
     progress.draw(standing, key="preflight_job", cancel=job.cancel)
     _results(preflight.read(job.result), job)
     if not standing.live:
@@ -252,6 +254,6 @@ def overfit_curve(overfit: dict[str, Any]) -> dict[str, Any]:
         "grid": {"left": 8, "right": 16, "top": 12, "bottom": 28, "containLabel": True},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "value", "name": "Step", "nameLocation": "middle", "nameGap": 24, "max": "dataMax"},
-        "yAxis": {"type": "value", "min": 0, "max": round(1.08 * max([chance, *losses]), 4)},
+        "yAxis": {"type": "value", "min": 0, "max": math.ceil(10.5 * min(max([chance, *losses]), 100)) / 10},
         "series": [series],
     }

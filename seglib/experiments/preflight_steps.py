@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
 
@@ -70,15 +70,18 @@ def timed(trainer: Trainer, stream: Iterator[Batch], planned: int | None, told: 
 
 def waiting(stream: Iterator[Batch], look: Callable[[], None]) -> Iterator[Batch]:
     """The same batches; while one is not there yet, `look` may end the waiting (processes take seconds to start)."""
-    with ThreadPoolExecutor(1) as pool:
+    pool = ThreadPoolExecutor(1)
+    try:
         while True:
             coming = pool.submit(next, stream)
-            while True:
-                try:
-                    yield coming.result(EVERY_S)
-                    break
-                except NotYet:
-                    look()
+            while not coming.done():
+                look()
+                wait([coming], EVERY_S)
+            yield coming.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        with suppress(ValueError):  # it is still being waited for: the worker ends, and its processes with it
+            stream.close()
 
 
 def validation_s(predictor: Predictor, dataset: Dataset, indices: list[int], look: Callable[[], None]) -> float:

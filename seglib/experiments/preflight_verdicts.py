@@ -16,12 +16,13 @@ from seglib.runs.estimate import Estimate
 from seglib.training.config import Config
 
 if TYPE_CHECKING:
-    from seglib.experiments.preflight_memory import Memory
+    from seglib.experiments.preflight_machine import Memory
     from seglib.experiments.preflight_overfit import Overfit
 
 MEMORY_AMBER, MEMORY_RED = 0.6, 0.9  # of what is free
 LEAST_STEPS, LEAST_EPOCHS = 100, 1.0  # of a time budget
 MUCH_VALIDATION = 0.5  # of the time
+BUSY = 0.5  # cores that others use, from which on it is said
 LEARNED, HARDLY = 0.4, 0.15  # share of the chance loss that 30 steps take away; see the decision note
 START_ROOM, START_FAR = 1.25, 4.0  # factors on what constant answers give
 UNDECIDED = (0.02, 0.1, 0.3, 0.5, 0.7)  # probabilities that an untrained network may give everywhere
@@ -42,12 +43,13 @@ class Start:
     spread: float
 
 
-def parameters(n: int, name: str, device: str, precision: str, threads: int) -> list[Item]:
-    where = device if device != "cpu" else f"cpu, {threads} {'thread' if threads == 1 else 'threads'}"
-    return [
-        Item("parameters", GREEN, "Parameters", f"{n:,}", f"Trainable numbers of {name}, built and counted."),
-        Item("device", GREEN, "Device", f"{where}, {precision}", "Where and how exactly it computes."),
-    ]
+def parameters(n: int, name: str) -> Item:
+    return Item("parameters", GREEN, "Parameters", f"{n:,}", f"Trainable numbers of {name}, built and counted.")
+
+
+def device(name: str, precision: str, threads: int) -> Item:
+    where = name if name != "cpu" else f"cpu, {threads} {'thread' if threads == 1 else 'threads'}"
+    return Item("device", GREEN, "Device", f"{where}, {precision}", "Where and how exactly it computes.")
 
 
 def memory(found: Memory, config: Config, fixed: int) -> Item:
@@ -80,23 +82,24 @@ def memory_remedy(found: Memory, config: Config, fixed: int) -> str:
 
 def too_large(needed: int, free: int, place: str, config: Config) -> Item:
     """A step that was not even tried."""
-    from seglib.experiments.preflight_memory import Memory
+    from seglib.experiments.preflight_machine import Memory
 
     text = f"A step would need more than the {place} a training may take, so none was tried."
     remedy = memory_remedy(Memory(free, needed, 0, place), config, 0)
     return Item("memory", RED, "Memory", f"about {size(needed)} of {size(free)} free", text, remedy)
 
 
-def speed(step: cost.Step, sample_ms: float) -> Item:
-    """sample_ms: processor time of augmenting one sample."""
+def speed(step: cost.Step, sample_ms: float, others: float = 0.0) -> Item:
+    """sample_ms: processor time of augmenting one sample; others: cores that other programs used meanwhile."""
     title, value = "A step", seconds(step.seconds)
     share = step.share(sample_ms)
-    text = f"Median of real steps, measured here; augmenting its samples takes {share:.0%} of that on another core."
+    busy = f" Other programs used {others:.1f} cores meanwhile; without them it is faster." if others > BUSY else ""
     if not step.limits(sample_ms):
+        takes = "under 1 %" if share < 0.01 else f"{share:.0%}"
+        text = f"Median of real steps, measured here; augmenting the samples takes {takes} of it on another core.{busy}"
         return Item("speed", GREEN, title, value, text)
-    workers = step.workers_needed(sample_ms)
-    takes = seconds(sample_ms * step.batch_size / 1000)
-    text = f"The network waits for its samples: augmenting those of a step takes {takes}."
+    workers, takes = step.workers_needed(sample_ms), seconds(sample_ms * step.batch_size / 1000)
+    text = f"The network waits for its samples: augmenting those of a step takes {takes}.{busy}"
     return Item("speed", AMBER, title, value, text, f"Set training.workers to {workers}, on as many free cores.")
 
 

@@ -1,4 +1,4 @@
-"""Pre-flight, memory: what a process may have, the peak of what it took, and a first guess before it takes any."""
+"""Pre-flight, the machine: memory there is and memory taken, and how much of it others use meanwhile."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 
 from seglib.models.plan import plan
 from seglib.training.config import Config
+from seglib.training.device import Device
 
 EVERY_S = 0.005
 FLOAT_BYTES = 4
@@ -40,10 +41,19 @@ def resident() -> int:
     return psutil.Process().memory_info().rss
 
 
-def free_memory(device: torch.device) -> int:
+def held(device: Device) -> int:
+    """Bytes this process holds where the network computes."""
+    return torch.cuda.memory_reserved() if device.name == "cuda" else resident()
+
+
+def place(device: Device) -> str:
+    return "GPU memory" if device.name == "cuda" else "memory"
+
+
+def free_memory(device: Device) -> int:
     """Bytes this process may hold in all: what is free now and what it holds already."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
+    if device.name == "cuda":
+        return torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
     free = psutil.virtual_memory().available
     limit = _container_free()
     return resident() + (free if limit is None else min(free, limit))
@@ -63,14 +73,14 @@ def _container_free() -> int | None:
 class Meter:
     """`with Meter(device) as meter: …; meter.peak` the most bytes held meanwhile; a thread looks every 5 ms."""
 
-    def __init__(self, device: torch.device):
-        self._device, self.peak = device, 0
+    def __init__(self, device: Device):
+        self._cuda, self.peak = device.name == "cuda", 0
         self._ended = threading.Event()
 
     def __enter__(self) -> Meter:
-        if self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self._device)
-        self.peak = resident() if self._device.type != "cuda" else 0
+        if self._cuda:
+            torch.cuda.reset_peak_memory_stats()
+        self._look()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
@@ -81,13 +91,31 @@ class Meter:
         self._look()
 
     def _watch(self) -> None:
-        while not self._ended.is_set():
+        while not self._ended.wait(EVERY_S):
             self._look()
-            time.sleep(EVERY_S)
 
     def _look(self) -> None:
-        held = torch.cuda.max_memory_reserved(self._device) if self._device.type == "cuda" else resident()
-        self.peak = max(self.peak, held)
+        self.peak = max(self.peak, torch.cuda.max_memory_reserved() if self._cuda else resident())
+
+
+class Others:
+    """`with Others() as others: …; others.cores` how many processor cores other programs used meanwhile."""
+
+    cores = 0.0
+
+    def __enter__(self) -> Others:
+        self._begun = self._times()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wall, busy, own = (now - then for now, then in zip(self._times(), self._begun))
+        self.cores = max(0.0, (busy - own) / max(wall, 1e-9))
+
+    @staticmethod
+    def _times() -> tuple[float, float, float]:
+        everything, mine = psutil.cpu_times(), psutil.Process().cpu_times()
+        idle = everything.idle + getattr(everything, "iowait", 0.0)
+        return time.monotonic(), sum(everything[:8]) - idle, mine.user + mine.system
 
 
 def fixed_bytes(config: Config, n_parameters: int) -> int:
