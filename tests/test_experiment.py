@@ -248,6 +248,14 @@ def test_a_strangers_run_in_a_trials_place_is_left_alone(discs, root):
     assert queue.read(root).order == ()
 
 
+def test_half_a_run_that_a_kill_left_does_not_stand_in_the_way(discs, root):
+    made = experiments.create(design(discs), "losses", root)
+    (root / "losses-02").mkdir()
+    record.update(root / "losses-02", "starting")  # killed before it had a config
+    assert [run.id for run in experiments.start(made)] == ["losses-01", "losses-02"]
+    assert made.standing().queued == 2
+
+
 def test_one_factor_at_a_time_goes_round_the_base(discs, root):
     factors = (Factor("model.depth", (1, 2)), Factor("model.activation", ("elu", "gelu")))
     made = experiments.create(design(discs, factors, sampler="one_at_a_time"), "around", root)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from seglib.cli import main
+from seglib.experiments.experiment import find_experiment
 from seglib.runs import identity, process, queue, store
 
 SETTINGS = ["model.depth=1", "model.channels=2", "training.steps=2", "training.validate_every=1", "data.crop_px=32"]
@@ -110,6 +111,19 @@ def test_an_unknown_experiment_names_the_nearest(capsys, held, discs, word):
     code, _, err = told(capsys, word, "loses", "--checkpoints", held)
     assert code == 2
     assert "Did you mean losses?" in err
+
+
+def test_a_search_is_asked_by_a_range(capsys, held, discs, monkeypatch):
+    monkeypatch.setenv("SEGLIB_CACHE", str(held.parent / "cache"))
+    started = []
+    monkeypatch.setattr("seglib.runs.process.spawn", lambda kind, folder: started.append((kind, folder)))
+    search = ["--sampler", "optuna", "--trials", 5, "--factor", "optimizer.lr=1e-4..1e-2:log"]
+    code, _, err = asked(capsys, held, discs, "rate", *search, "--factor", "recipe=light,strong")
+    assert (code, "5 trials: 5 planned" in err) == (0, True)
+    assert [kind for kind, _ in started] == ["experiment"]
+    design = find_experiment("rate", held).design()
+    assert (design.factors[0].low, design.factors[0].high, design.factors[0].log) == (1e-4, 1e-2, True)
+    assert (design.n_trials, design.seeds) == (5, (0,))
 
 
 def test_without_data_nothing_is_asked(capsys, held):

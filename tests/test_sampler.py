@@ -1,6 +1,8 @@
 """A search: what it asks, what it gives up, and that it can be killed at any moment. Tiny, but with real trainings."""
 
 import json
+import random
+import time
 from collections import Counter
 
 import psutil
@@ -305,6 +307,35 @@ def test_the_conductor_is_a_job_that_can_be_killed_and_goes_on(discs, root):
     assert set(tellings(made).values()) == {1}
     assert made.standing().complete
     assert made.standing().problem == ""
+
+
+@pytest.mark.slow
+def test_a_search_through_the_real_queue_with_its_conductor_killed_again_and_again(discs, root):
+    """Six trainings by the real queue; SIGKILL to the conductor whenever it has asked for the next, a moment later."""
+    made = search_of(discs, root, n_trials=6, training__steps=12)
+    experiments.start(made)
+    queue.release(root)
+    try:
+        for n_asked in range(2, 7):
+            assert wait_until(lambda n=n_asked: len(made.trials()) >= n, 120), made.standing()
+            time.sleep(random.Random(n_asked).uniform(0, 0.5))
+            psutil.Process(identity.from_record(record.read(made.conductor().folder, "job.json")).pid).kill()
+            assert wait_until(lambda: not made.standing().conducted, 10)
+            experiments.start(made)
+        assert wait_until(lambda: made.standing().over, 240), made.standing()
+    finally:
+        made.conductor().escalate(0.1)
+        queue.hold(root)
+        for run in made.runs():
+            process.end(identity.from_record(run.record()), grace_s=0.1)
+        process.reap()
+    ended = Search(made.folder, made.design()).ended()
+    assert sorted(ended) == [t.number for t in made.trials()] == [1, 2, 3, 4, 5, 6]
+    assert {outcome for outcome, _, _ in ended.values()} <= {"complete", "pruned"}
+    assert set(tellings(made).values()) == {1}
+    for trial in made.trials():
+        outcome, iou, _ = ended[trial.number]
+        assert outcome == "pruned" or iou == made.run_of(trial).best_iou()
 
 
 def test_cancel_sends_the_conductor_home_and_start_goes_on_with_what_waited(discs, root):

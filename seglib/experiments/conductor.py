@@ -7,6 +7,7 @@ so killed at any moment it goes on: no trial is lost, none told twice. Its train
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +40,8 @@ def conduct(inputs: dict[str, Any], result: Path, progress: Progress, should_sto
         while not conductor.over:
             if should_stop():
                 raise Cancelled
-            conductor.round()
+            with contextlib.suppress(lock.Busy):  # somebody keeps the queue or a run: the next round will do
+                conductor.round()
             progress(*conductor.told())
             time.sleep(POLL_S)
         progress(*conductor.told())

@@ -187,6 +187,9 @@ def submit(experiment: Experiment, design: Design, wanted: Sequence[tuple[Config
     """Runs of these trials at the end of the queue."""
     from seglib.runs import queue
 
+    for folder in (experiment.root / trial.run_id for _, trial in wanted):
+        if folder.is_dir() and not (folder / "config.json").exists():
+            bin_.put_away(folder)  # half a run, of a process of ours killed while it made it
     names = [design.told(trial.levels, trial.seed)[:120] for _, trial in wanted]
     runs = queue.submit_many([(c, t.run_id, n) for (c, t), n in zip(wanted, names)], root=experiment.root)
     for run, (_, trial) in zip(runs, wanted):
