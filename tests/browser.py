@@ -39,22 +39,35 @@ MARKS = [
 @contextmanager
 def running_app(home: Path) -> Iterator[str]:
     """Address of the real app, its places in `home` (`demo`: 12 pictures), ended at the end."""
-    demo = make_demo(home / "demo", n_images=12)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    places = {"CHECKPOINTS": "checkpoints", "CACHE": "cache", "DATASETS": "datasets.json"}
-    environment = {**os.environ, **{f"SEGLIB_{key}": str(home / name) for key, name in places.items()}}
-    environment["SEGLIB_DEMO"] = str(demo)
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    make_demo(home / "demo", n_images=12)
+    port = free_port()
+    server = serve(home, port)
     try:
-        wait_for_server(server, f"http://127.0.0.1:{port}/_stcore/health", home / "server.log")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait(20)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def serve(home: Path, port: int) -> subprocess.Popen:
+    """The server of an app with its places in `home`, when it answers; to be ended by the caller."""
+    places = {"CHECKPOINTS": "checkpoints", "CACHE": "cache", "DATASETS": "datasets.json", "DEMO": "demo"}
+    environment = {**os.environ, **{f"SEGLIB_{key}": str(home / name) for key, name in places.items()}}
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    with (home / "server.log").open("ab") as log:
+        server = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        wait_for_server(server, f"http://127.0.0.1:{port}/_stcore/health", home / "server.log")
+    except BaseException:
+        server.kill()
+        raise
+    return server
 
 
 def wait_for_server(server: subprocess.Popen, url: str, log: Path) -> None:

@@ -140,9 +140,13 @@ def put_back(run: Run) -> bool:
 def asked_to_stop_s(run: Run) -> float | None:
     """Seconds since a living trainer was asked to stop; None if it was not."""
     try:
-        return max(0.0, time.time() - (run.folder / "requests" / "stop").stat().st_mtime)
-    except FileNotFoundError:
-        return None
+        asked = (run.folder / "requests" / "stop").stat().st_mtime
+    except FileNotFoundError:  # it takes the request away when it has heard it
+        written = run.record()
+        if written.get("state") != "stopping":
+            return None
+        asked = record.since(written)
+    return max(0.0, time.time() - asked)
 
 
 def escalate(run: Run, grace_s: float = 5.0) -> record.State:
