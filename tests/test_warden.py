@@ -71,12 +71,16 @@ def test_sigterm_is_a_request_to_stop(run):
     assert told_within_10_s(run, "asked by SIGTERM", "stopped")
 
 
-def test_sigterm_before_it_listens_is_a_death(data, root, tmp_path, monkeypatch):
+def test_before_it_listens_sigterm_is_a_death_and_a_slow_start_is_a_start(data, root, tmp_path, monkeypatch):
     slow = "if 'seglib.runs.worker' in sys.orig_argv: import time; time.sleep(30)\n"
     light_trainer.install(tmp_path / "light", monkeypatch, slow)
     run = launcher.create(tiny_config(data), "early", root)
     family.start_from_elsewhere(run)
     assert wait_until(lambda: family.processes_of(run.folder, "seglib.runs.worker"), 10)
+    monkeypatch.setattr(record, "START_GRACE_S", 0.0)
+    assert run.state().name == "starting"  # the machine is busy, that is all
+    monkeypatch.setattr(record, "LONGEST_START_S", 0.0)
+    assert run.state().name == "failed"
     family.processes_of(run.folder, "seglib.runs.worker")[0].terminate()
     assert told_within_10_s(run, "killed by SIGTERM")
 

@@ -75,3 +75,15 @@ def find(identity: Identity | None) -> psutil.Process | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process
     except psutil.Error:
         return None
+
+
+def works_on(folder: Path) -> bool:
+    """Whether a worker or warden of ours was started for this folder. Looks at every process: some 20 ms."""
+    for process in psutil.process_iter():
+        try:
+            line = process.cmdline()
+        except psutil.Error:
+            continue
+        if str(folder) in line and any(part in ("seglib.runs.warden", "seglib.runs.worker") for part in line):
+            return True
+    return False

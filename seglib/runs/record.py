@@ -18,8 +18,9 @@ STATES = ("queued", "starting", "running", "stopping", "stopped", "finished", "f
 JOB_STATES = ("starting", "running", "stopping", "done", "failed", "cancelled", "interrupted")
 LIVE = ("starting", "running", "stopping")
 ENDED = ("stopped", "finished", "failed", "interrupted")  # of a run: only a person starts it again
-# A worker takes its lock before it imports anything heavy; one that has not after this long never will.
-START_GRACE_S = 8.0
+# A worker takes its lock before it imports anything heavy. After so many seconds without it somebody must be seen to be
+# at it: on a machine that is very busy a process may take longer to come up.
+START_GRACE_S, LONGEST_START_S = 8.0, 300.0
 _DIED = "it ended without a word: killed, or out of memory; resume goes on from the last checkpoint"
 _REBOOTED = "the machine was restarted; resume goes on from the last checkpoint"
 FORCED = "ended by force; resume goes on from the last checkpoint"
@@ -94,7 +95,10 @@ def current(folder: Path, name: str = "run.json", requests: Iterable[str] = ("st
         if any((folder / "requests" / r).exists() for r in requests):
             return State("stopping", record.get("reason", ""), since(record))
         return _as_written(read(folder, name))  # a worker says that it has heard a request, then takes it away
-    return at_rest(read(folder, name))  # it may have come to its end between the two looks
+    now = at_rest(read(folder, name))  # it may have come to its end between the two looks
+    if now.reason == _NEVER_STARTED and time.time() - now.since < LONGEST_START_S and identity.works_on(folder):
+        return State("starting", "", now.since)
+    return now
 
 
 def at_rest(record: dict[str, Any]) -> State:
