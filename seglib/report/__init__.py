@@ -18,12 +18,8 @@ _HOMES = {
     "seglib.report.scores": ("iou_per_setup", "iou_per_run"),
     "seglib.report.answers": ("table_of_factor", "plot_of_factor", "answer_to_factor"),
     "seglib.report.predictions": ("best_images", "median_images", "worst_images", "setups_side_by_side"),
-    "seglib.report.mistakes": (
-        "where_the_iou_goes",
-        "iou_lost_per_setup",
-        "recurrent_mistakes",
-        "mistakes_in_pictures",
-    ),
+    "seglib.report.lost": ("where_the_iou_goes", "iou_lost_per_setup"),
+    "seglib.report.mistakes": ("recurrent_mistakes", "mistakes_in_pictures"),
     "seglib.report.closing": ("how_to_repeat",),
     "seglib.report.making": ("build", "Report"),
 }

@@ -15,11 +15,12 @@ from seglib.data.sample import Sample
 from seglib.data.splits import NOT_INDEPENDENT
 from seglib.exceptions import InputError
 from seglib.report import panels
+from seglib.report.sheet import sheet
 from seglib.report.shown import Plot, Several, Table, Words, as_plot, note, several
 from seglib.report.study import Material, Study
 from seglib.report.style import COLOURS, TP, drawing, figure
 
-READ, PICTURED = 60, 3  # images a side that are looked at, and that are shown
+READ, PICTURED = 60, 4  # images a side that are looked at, and that are shown
 _SIDES = ("train", "val")
 
 
@@ -156,15 +157,16 @@ def _pictures(material: Material) -> Plot | Words:
     filled = {side: found for side, found in samples.items() if found}
     if not filled:
         return note(f"{material.name}: no labelled images on either side.")
-    with drawing():
-        flat = [(side, sample) for side, found in filled.items() for sample in found]
-        tallest = max(sample.labels.shape[0] / sample.labels.shape[1] for _, sample in flat)
-        fig = figure(9.6, min(9.0, 9.6 / max(3, len(flat)) * tallest + 0.4))
-        for axis, (side, sample) in zip(fig.subplots(1, len(flat), squeeze=False)[0], flat):
-            picture = panels.outlined(panels.stretched(to_gray(sample.image)), sample.mask, TP)
-            panels.show(axis, picture, f"{side}: {sample.name.rpartition('/')[2]}")
-        caption = f"{material.name}: images of both sides with the outline of the drawn cells (green)."
-        return as_plot(fig, f"Images of {material.name} with the outlines of the cells.", caption, pictures=True)
+    rows = [
+        [(_with_outline(sample), f"{side}: {sample.name.rpartition('/')[2]}") for sample in found]
+        for side, found in filled.items()
+    ]
+    caption = f"{material.name}: images of both sides with the outline of the drawn cells (green)."
+    return sheet(rows, {}, f"Images of {material.name} with the outlines of the cells.", caption, columns=PICTURED)
+
+
+def _with_outline(sample: Sample) -> np.ndarray:
+    return panels.outlined(panels.stretched(to_gray(sample.image)), sample.mask, TP)
 
 
 def _some(dataset: Dataset, side: str) -> list[Sample]:

@@ -117,13 +117,13 @@ def _content(runs: Sequence[Run], asked: tuple[Asked, ...], out: Path, title: st
 def _run(
     content: Content, runs: Sequence[Run], file: Path, progress: Progress, should_stop: Callable[[], bool]
 ) -> _Made:
-    cells = notebook.written(parts(content))
+    cells, before = notebook.written(parts(content)), _stamp(file)
     carried = comments.carry_over(cells, comments.read(file))
     about = {"version": __version__, "runs": list(content.runs), "experiments": [e.id for e in content.experiments]}
     book = notebook.notebook(carried.cells, about)
     session = Session(file.parent, tuple(run.folder for run in runs))
     failed = notebook.run(book, session, lambda f, text: progress(SHARE_RUN * f, text), should_stop)
-    return _Made(book, cells, _stamp(file), carried, tuple(failed))
+    return _Made(book, cells, before, carried, tuple(failed))
 
 
 def _write(made: _Made, out: Path, zip: bool, runs: Sequence[Run], progress: Progress) -> Report:

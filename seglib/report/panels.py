@@ -10,9 +10,12 @@ import numpy as np
 
 from seglib.data.readers import to_gray
 from seglib.data.sample import Sample
+from seglib.errors.regions import decode
 from seglib.metrics import Counts, count, foreground
 from seglib.report.style import FN, FP, GREY, TP, YELLOW
 
+LEGEND = {"right": TP, "false positive": FP, "miss (false negative)": FN}  # in the words of the Errors page
+PREDICTED = {"outline of the prediction": YELLOW}
 MAX_PX = 420  # long side of a panel; a report of 2048² images would weigh a hundred megabytes
 
 
@@ -78,8 +81,7 @@ def outlined(gray: np.ndarray, mask: np.ndarray, colour: str) -> np.ndarray:
     """The image under the outline of a mask, as wide as can be seen in the reduced picture."""
     picture = _rgb(gray)
     wide = max(1, round(max(gray.shape) / MAX_PX))
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=wide, borderValue=1)
-    _paint(picture, mask & (inner == 0), colour, 1.0)
+    _paint(picture, _rim(mask, wide), colour, 1.0)
     return _reduced(picture)
 
 
@@ -90,20 +92,22 @@ def cropped(view: Seen, box: tuple[int, int, int, int]) -> Seen:
     return Seen(view.name, *parts, view.threshold)
 
 
-def show(axis: Any, picture: np.ndarray, title: str = "") -> None:
-    """Pixels as pixels, no axes."""
-    axis.imshow(picture, interpolation="nearest")
-    axis.set_axis_off()
-    if title:
-        axis.set_title(title, fontsize=8)
+def with_region(view: Seen, row: Any, box: tuple[int, int, int, int]) -> np.ndarray:
+    """The cut-out image under the drawn outline and the outline of one wrong region (a row of `recurrent`)."""
+    region = np.zeros(view.mask.shape, bool)
+    region[row.row : row.row + row.height, row.col : row.col + row.width] = decode(row.rle, row.height, row.width)
+    top, left, bottom, right = box
+    place = np.s_[top:bottom, left:right]
+    picture = _rgb(view.gray[place])
+    _paint(picture, _rim(view.mask[place]), TP, 0.9)
+    _paint(picture, _rim(region[place]), FP if row.kind == "fp" else FN, 1.0)
+    return _reduced(picture)
 
 
-def legend() -> tuple[list[Any], list[str]]:
-    """Handles and labels of what the colours mean, in the words of the Errors page."""
-    from matplotlib.patches import Patch
-
-    names = {TP: "right", FP: "false positive", FN: "miss (false negative)", YELLOW: "outline of the prediction"}
-    return [Patch(facecolor=c, edgecolor="#555555", linewidth=0.5) for c in names], list(names.values())
+def _rim(mask: np.ndarray, wide: int = 1) -> np.ndarray:
+    """The pixels of a mask beside its edge."""
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=wide, borderValue=1)
+    return mask & (inner == 0)
 
 
 def _rgb(gray: np.ndarray) -> np.ndarray:

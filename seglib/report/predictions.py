@@ -9,9 +9,9 @@ import pandas as pd
 
 from seglib.exceptions import InputError
 from seglib.report import panels
-from seglib.report.shown import Plot, Several, Words, as_plot, note, several
+from seglib.report.sheet import Cell, sheet
+from seglib.report.shown import Plot, Several, Words, note, several
 from seglib.report.study import Material, Setup, Study
-from seglib.report.style import drawing, figure, legend_below
 from seglib.runs import predicted
 from seglib.runs.predicted import Predicted
 
@@ -85,18 +85,16 @@ def views_of(material: Material, source: Predicted, rows: Sequence[int], thresho
 
 
 def _four_panels(views: Sequence[panels.Seen], alt: str, caption: str) -> Plot:
-    drawers = {"image": panels.image, "truth": panels.truth, "prediction": panels.prediction, "errors": panels.errors}
-    with drawing():
-        tall = sum(2.35 * view.gray.shape[0] / view.gray.shape[1] + 0.25 for view in views)
-        fig = figure(9.6, min(14.0, tall + 0.35))
-        ratios = [view.gray.shape[0] / view.gray.shape[1] for view in views]
-        grid = fig.subplots(len(views), 4, squeeze=False, height_ratios=ratios)
-        for line, view in zip(grid, views):
-            for axis, (name, draw) in zip(line, drawers.items()):
-                panels.show(axis, draw(view), name)
-            line[0].set_title(f"{_short_name(view.name)}, IoU {view.counts.iou:.4f}", fontsize=8)
-        legend_below(fig, *panels.legend())
-        return as_plot(fig, alt, caption, pictures=True)
+    rows = [
+        [
+            (panels.image(view), f"{_short_name(view.name)}, IoU {view.counts.iou:.4f}"),
+            (panels.truth(view), "truth"),
+            (panels.prediction(view), "prediction"),
+            (panels.errors(view), "errors"),
+        ]
+        for view in views
+    ]
+    return sheet(rows, panels.LEGEND | panels.PREDICTED, alt, caption)
 
 
 def setups_side_by_side(study: Study) -> Plot | Several | Words:
@@ -144,21 +142,13 @@ def _seen_by(study: Study, setup: Setup, material: Material, name: str) -> panel
 
 def _two_lines(found: Sequence[tuple[Setup, panels.Seen]], caption: str) -> Plot:
     columns = min(4, len(found))
-    blocks = -(-len(found) // columns)
-    shape = found[0][1].gray.shape
-    with drawing():
-        fig = figure(9.6, min(16.0, blocks * 2 * (9.6 / columns * shape[0] / shape[1] + 0.25) + 0.35))
-        grid = fig.subplots(2 * blocks, columns, squeeze=False)
-        for axis in grid.ravel():
-            axis.set_axis_off()
-        for number, (setup, view) in enumerate(found):
-            block, column = divmod(number, columns)
-            panels.show(grid[2 * block, column], panels.probability(view), setup.label)
-            panels.show(grid[2 * block + 1, column], panels.errors(view), f"IoU {view.counts.iou:.4f}")
-        legend_below(fig, *(part[:3] for part in panels.legend()))
-        return as_plot(
-            fig, "One val image as every set-up predicts it, and the errors of each.", caption, pictures=True
-        )
+    rows: list[list[Cell]] = []
+    for first in range(0, len(found), columns):
+        part = found[first : first + columns]
+        rows.append([(panels.probability(view), setup.label) for setup, view in part])
+        rows.append([(panels.errors(view), f"IoU {view.counts.iou:.4f}") for _, view in part])
+    alt = "One val image as every set-up predicts it, and the errors of each."
+    return sheet(rows, panels.LEGEND, alt, caption, columns=3)
 
 
 def _reduced_note(views: Sequence[panels.Seen]) -> str:

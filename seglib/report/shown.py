@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-SCREEN_DPI, FINE_DPI, PICTURE_DPI = 96, 144, 108  # lines are drawn half as fine again as they are shown
+SCREEN_DPI, FINE_DPI, PICTURE_DPI = 96, 144, 108  # of the screen, of line drawings, of images
 SHORT = 46  # characters; a column of nothing longer is kept on one line
 
 
@@ -125,18 +125,16 @@ def note(*lines: str) -> Words:
     return Words(lines, "note")
 
 
-def as_plot(figure: Any, alt: str, caption: str = "", pictures: bool = False) -> Plot:
-    """A matplotlib Figure, drawn now: its colours and sizes are those of the moment. pictures: it shows images, whose
-    pixels weigh a lot and are coarse anyway."""
+def as_plot(figure: Any, alt: str, caption: str = "") -> Plot:
+    """A matplotlib Figure, drawn now: its colours and sizes are those of the moment."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    dpi = PICTURE_DPI if pictures else FINE_DPI
-    figure.set_dpi(dpi)
+    figure.set_dpi(FINE_DPI)
     canvas, file = FigureCanvasAgg(figure), BytesIO()
     canvas.draw()
     Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(file, format="png")  # no alpha, no metadata
-    return Plot(file.getvalue(), alt, caption, dpi)
+    return Plot(file.getvalue(), alt, caption)
 
 
 def size_of(png: bytes) -> tuple[int, int]:
