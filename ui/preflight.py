@@ -254,6 +254,13 @@ def overfit_curve(overfit: dict[str, Any]) -> dict[str, Any]:
         "grid": {"left": 8, "right": 16, "top": 12, "bottom": 28, "containLabel": True},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "value", "name": "Step", "nameLocation": "middle", "nameGap": 24, "max": "dataMax"},
-        "yAxis": {"type": "value", "min": 0, "max": math.ceil(10.5 * min(max([chance, *losses]), 100)) / 10},
+        "yAxis": _loss_axis([chance, *losses]),
         "series": [series],
     }
+
+
+def _loss_axis(values: list[float]) -> dict[str, Any]:
+    """From 0 up; on a logarithmic axis where the loss jumped."""
+    if max(values) > 10 * values[1] and min(values) > 0:
+        return {"type": "log"}
+    return {"type": "value", "min": 0, "max": math.ceil(10.5 * max(values)) / 10}

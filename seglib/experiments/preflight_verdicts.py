@@ -26,6 +26,7 @@ BUSY = 0.5  # cores that others use, from which on it is said
 LEARNED, HARDLY = 0.4, 0.15  # share of the chance loss that 30 steps take away; see the decision note
 START_ROOM, START_FAR = 1.25, 4.0  # factors on what constant answers give
 UNDECIDED = (0.02, 0.1, 0.3, 0.5, 0.7)  # probabilities that an untrained network may give everywhere
+BLOWN = 3.0  # times the loss at the start that it may reach on its way
 NO_GRADIENT = 0.5  # share of the weights
 STEADY = 1e-5  # spread of logits below which they are all the same
 
@@ -197,8 +198,12 @@ def overfits(found: Overfit, config: Config) -> Item:
     lower = (
         f"Try another optimizer.lr than {config.optimizer.lr:g} (1e-3 is a start), then look whether masks fit images."
     )
+    slower = f"Set optimizer.lr to {config.optimizer.lr / 10:g}."
     if found.failed:
-        return Item("overfit", RED, title, "broke off", found.failed, "Set optimizer.lr ten times lower.")
+        return Item("overfit", RED, title, "broke off", found.failed, slower)
+    if max(found.losses) > BLOWN * max(first, found.chance):
+        text = f"On its way the loss rose to {max(found.losses):.3g}: steps this long jump over what they aim at."
+        return Item("overfit", RED, title, value, text, slower)
     if learned >= LEARNED:
         return Item("overfit", GREEN, title, value, f"{told}.")
     if learned >= HARDLY:
