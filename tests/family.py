@@ -30,7 +30,7 @@ def wardens(run: Run) -> list[psutil.Process]:
 
 def trainer(run: Run) -> psutil.Process:
     """The one that its record names, once it works."""
-    assert wait_until(lambda: written(run)["state"] == "running", 30), written(run)
+    assert wait_until(lambda: written(run)["state"] == "running", 200), written(run)
     return identity.find(identity.from_record(run.record()))
 
 
@@ -57,13 +57,13 @@ def processes_of(folder: Path, module: str = "") -> list[psutil.Process]:
 
 
 def end_all(root: Path) -> None:
-    """Kill what still trains in `root`, start nothing more, and hold that no process is left."""
-    if root.exists():
-        with order.changing(root, held=True):
+    """Kill what still trains in `root` and below, start nothing more, and hold that no process is left."""
+    for here in {root, *(file.parent for file in root.rglob(order.FILE))} if root.exists() else ():
+        with order.changing(here, held=True):
             pass
-        for run in list_runs(root):
+        for run in list_runs(here):
             process.end(identity.from_record(run.record()), grace_s=0.1)
-    assert wait_until(lambda: process.reap() or not processes_of(root), 20), processes_of(root)
+    assert wait_until(lambda: process.reap() or not processes_of(root), 60), processes_of(root)
 
 
 def is_gone(pid: int) -> bool:

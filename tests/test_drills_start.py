@@ -114,7 +114,7 @@ def trainers_of_prepared_runs(data, root, starters, times):
     for run in runs:
         record.update(run.folder, "starting", f"round {run.id}")  # its seconds of grace begin now
         starters.press("start", run.folder)
-        assert wait_until(lambda run=run: not family.wardens(run), 60)
+        assert wait_until(lambda run=run: not family.wardens(run), 200)
     return [len(family.events(run, "started")) for run in runs], [run.state().name for run in runs]
 
 
@@ -127,7 +127,7 @@ def trainers_of_the_queue(data, root, starters, times):
         runs = queue.submit_many([(tiny_config(data), name, "") for name in ("a", "b", "c")], here)
         queue.order.write(here, queue.order.stored(here), [run.id for run in runs], held=False)  # without `advance`
         starters.press("advance", here)
-        assert wait_until(lambda runs=runs: _all_ended(runs), 120), [family.written(r) for r in runs]
+        assert wait_until(lambda runs=runs: _all_ended(runs), 600), [family.written(r) for r in runs]
         assert wait_until(lambda here=here: not family.processes_of(here), 20)
         counts += [len(family.events(run, "started")) for run in runs]
         overlaps += _overlaps(runs)
@@ -162,7 +162,7 @@ def test_the_drills_of_start_notice_missing_locks(data, root, light, starters):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3000)
 def test_ten_times_four_with_real_trainers(data, root, starters):
     together = starters()
     counts, states = trainers_of_prepared_runs(data, root, together, times=10)
@@ -279,7 +279,7 @@ def test_a_real_queue_with_nobody_looking(data, root):
     queue.first(runs[4])
     command = [sys.executable, "-m", "seglib", "queue", "release", "--checkpoints", str(root)]
     subprocess.run(command, cwd=REPOSITORY, check=True)
-    assert wait_until(lambda: all(family.written(r)["state"] in ("finished", "failed", "stopped") for r in runs), 300)
+    assert wait_until(lambda: all(family.written(r)["state"] in ("finished", "failed", "stopped") for r in runs), 800)
     begun = {r.id: h["time"] for r in runs for h in r.record()["history"] if h["state"] == "starting"}
     assert sorted(begun, key=begun.get) == ["e", "a", "b-gone", "d-wild"]
     states = {run.id: run.state() for run in store.list_runs(root)}
