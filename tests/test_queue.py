@@ -13,7 +13,7 @@ from tiny_run import make_data, tiny_config, wait_until
 from seglib import cli
 from seglib.exceptions import InputError
 from seglib.runs import bin as run_bin
-from seglib.runs import gpus, identity, launcher, lock, order, process, queue, record, store
+from seglib.runs import gpus, identity, launcher, lock, order, process, queue, record, store, worker
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -246,7 +246,7 @@ def test_a_start_that_the_system_refuses_fails_and_the_next_begins(data, root, s
 
 def test_nothing_to_do_is_cheap_and_takes_no_lock(data, root, started, monkeypatch):
     for k in range(50):
-        record.update(launcher.create(tiny_config(data), f"r{k}", root).folder, "finished")
+        launcher.make(tiny_config(data), f"r{k}", root, state="finished")
     queue.advance(root)
 
     def no_lock(*arguments):
@@ -290,6 +290,22 @@ def test_a_queue_knows_neither_torch_nor_numpy():
     assert out.stdout.strip() == "[]"
 
 
+def test_train_on_the_command_line_counts_and_lets_the_next_begin(data, root, started, monkeypatch):
+    seen = []
+
+    def trained(folder, on_event):
+        seen.append([run.id for run in queue.running(root)])
+        queue.submit(tiny_config(data), "next", root)
+        seen.append([*started])
+        record.update(folder, "finished")
+        return record.current(folder)
+
+    monkeypatch.setattr(worker, "run_training", trained)
+    assert cli.main(["train", "--data", str(data), "--run", "mine", "--checkpoints", str(root)]) == 0
+    assert seen == [["mine"], []]
+    assert started == ["next"]
+
+
 # -- with real processes
 
 
@@ -309,6 +325,27 @@ def test_five_runs_in_their_order_with_nobody_looking(data, root, light):
     assert _in_order_of_start(runs) == ["e", "a", "b-fails", "d"]
     assert states(root) == {"a": "finished", "b-fails": "failed", "c": "stopped", "d": "finished", "e": "finished"}
     assert "this one fails" in runs[1].state().reason
+
+
+def test_the_drill_notices_wardens_that_forget_the_queue(data, root, tmp_path, monkeypatch):
+    forgets = (
+        "if 'seglib.runs.warden' in sys.orig_argv:\n    import seglib.runs.queue as q; q.advance = lambda *a: []\n"
+    )
+    light_trainer.install(tmp_path / "light", monkeypatch, forgets)
+    runs = queue.submit_many([(tiny_config(data), name, "") for name in "ab"], root)
+    assert wait_until(lambda: _ended_without_a_look(runs[:1]), 40)
+    assert not wait_until(lambda: _ended_without_a_look(runs), 2)
+    assert queue.advance(root) == [runs[1]]  # the next look mends it
+    assert wait_until(lambda: _ended_without_a_look(runs), 40)
+
+
+def test_every_trainer_gets_its_gpu_and_no_warden_is_narrowed_to_it(data, root, light, monkeypatch):
+    monkeypatch.setenv("SEGLIB_GPUS", "2")
+    names = ["long-1", "a", "b", "c"]
+    runs = queue.submit_many([(tiny_config(data, training__device="auto"), name, "") for name in names], root)
+    assert wait_until(lambda: _ended_without_a_look(runs[1:]), 60)
+    gpus_seen = [next(e["gpu"] for e in run.events()[0] if e["kind"] == "started") for run in runs]
+    assert gpus_seen == ["0", "1", "1", "1"]  # the long one keeps the first
 
 
 def _ended_without_a_look(runs):
