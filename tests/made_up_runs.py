@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from seglib.runs.events import EventFile
 from seglib.runs.files import write_json
 from seglib.runs.store import Run, portable
@@ -58,3 +60,14 @@ def _write_events(run: Run, val, train, of_all: float | None, n_steps: int) -> N
 
 def _summaries(val: float | None, train: float | None) -> dict[str, Any]:
     return {k: v if v is None else {"pooled_iou": v, "n_images": 2} for k, v in (("val", val), ("train", train))}
+
+
+def write_validations(run: Run, ious: dict[int, float], n_images: int = 12) -> None:
+    """Counts of each image of those validations, every image with the same IoU; all of one movie."""
+    for step, iou in ious.items():
+        folder = run.folder / "validation" / f"{step:06d}"
+        folder.mkdir(parents=True)
+        tp = round(1000 * iou)
+        names = [f"m_t{i:03d}.png" for i in range(n_images)]
+        counts = {"tp": tp, "fp": 1000 - tp, "fn": 0, "tn": 9000, "n_valid": 10_000}
+        pd.DataFrame({"image": names, "group": "m", **counts}).to_parquet(folder / "images.parquet")

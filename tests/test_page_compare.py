@@ -7,11 +7,20 @@ from pathlib import Path
 
 import pytest
 from conftest import make_disc_data
-from made_up_runs import made_up_run
+from made_up_runs import made_up_run, write_validations
 from streamlit.testing.v1 import AppTest
 
+from seglib.exceptions import InputError
+from seglib.experiments import answers, ready_made, searched
+from seglib.experiments import experiment as experiments
+from seglib.experiments import trial as trials
+from seglib.experiments.design import OPTUNA, Design
+from seglib.experiments.factor import Factor
+from seglib.experiments.trial import Trial
+from seglib.runs.files import read_json
 from ui import registry
-from ui.compare import curves, palette, picker, table
+from ui.compare import curves, factor_plots, levels, palette, picker, table
+from ui.literal import literal
 
 SHELL = Path(__file__).resolve().parents[1] / "ui" / "shell.py"
 
@@ -188,3 +197,155 @@ def test_headings_of_two_settings_are_told_apart():
 def test_a_column_with_words_is_all_words():
     assert table.cells([1, 2.5]) == [1, 2.5]
     assert table.cells([0.5, None]) == ["0.5", "none"] and table.cells([True, False]) == ["yes", "no"]
+
+
+# -- experiments
+
+
+@pytest.fixture
+def asked(home, make):
+    """`Which loss?` with two seeds, of which all runs but one are there."""
+    base = read_json(make("x", training__minutes=1.0).folder / "config.json")
+    design = ready_made.design("which_loss", base, (0, 1))
+    made = experiments.create(design, "losses", home / "checkpoints")
+    for trial in made.trials()[:-1]:
+        iou = {"bce": 0.6, "dice": 0.93, "bce_dice": 0.7}[trial.levels["loss.name"]] + 0.01 * trial.seed
+        level = {"loss__name": trial.levels["loss.name"], "training__seed": trial.seed}
+        run = make(trial.run_id, val=[iou, iou - 0.1], train=[iou, iou], of_all=iou, **level)
+        write_validations(run, {15: iou, 30: iou - 0.1})
+    return made
+
+
+def test_an_experiment_shows_its_standing_answers_and_the_target(asked):
+    at = page(experiment="losses")
+    said = texts(at)
+    assert "5 done" in said and "1 planned" in said and "target 0.91 **reached**" in said
+    sentences = answers.answer(asked)[0].sentences
+    assert len(sentences) == 3 and all(literal(sentence) in said for sentence in sentences)
+    of_level = next(f.value for f in at.dataframe if "Mean" in f.value).set_index("Loss")
+    assert list(of_level.index) == ["bce", "dice", "bce_dice"]
+    assert of_level.loc["dice", "Mean"] == pytest.approx(0.935) and of_level.loc["bce_dice", "Runs"] == "1 of 2"
+    assert at.query_params["experiment"] == "losses"
+    at.get_by_key("experiment_curves").click().run()
+    assert not at.exception and len(compared(at)) == 5
+
+
+def test_the_answer_follows_the_runs(asked, make):
+    at = page(experiment="losses")
+    trial = asked.trials()[-1]
+    run = make(trial.run_id, val=[0.99], train=[0.9], loss__name="bce_dice", training__seed=1)
+    write_validations(run, {30: 0.99})
+    at.run()
+    of_level = next(f.value for f in at.dataframe if "Mean" in f.value).set_index("Loss")
+    assert of_level.loc["bce_dice", "Highest"] == 0.99 and "6 done" in texts(at)
+
+
+def test_go_on_queues_what_has_no_run(asked, monkeypatch):
+    started = []
+    monkeypatch.setattr("seglib.experiments.experiment.start", lambda e, again=False: started.append((e.id, again)))
+    at = page(experiment="losses")
+    at.get_by_key("experiment_go_on_now").click().run()
+    assert started == [("losses", False)]
+
+
+def test_more_seeds_are_counted_before_they_are_trained(asked):
+    at = page(experiment="losses")
+    at.get_by_key("experiment_new_seeds_losses_2").input("1 2 3 x").run()
+    assert "x is no seed" in texts(at) and at.get_by_key("experiment_seeds_now").disabled
+    at.get_by_key("experiment_new_seeds_losses_2").input("1, 2 3").run()
+    assert "6 new runs" in texts(at) and not at.get_by_key("experiment_seeds_now").disabled
+
+
+def test_no_experiment_a_damaged_one_and_one_that_is_not_there(home, asked):
+    (asked.folder / "experiment.json").write_text("{")
+    at = page(experiment="losses")
+    assert "holds no design" in texts(at) and at.get_by_key("experiment_to_bin")
+    at.get_by_key("experiment_to_bin").click().run()
+    assert "There is no experiment yet" in texts(at)
+    at = page(experiment="nonsense")
+    assert "There is no experiment yet" in texts(at)
+
+
+def test_an_experiment_without_a_finished_run(home, make):
+    base = read_json(make("x").folder / "config.json")
+    experiments.create(ready_made.design("residual", base), "residual", home / "checkpoints")
+    assert "No run has ended yet" in texts(page(experiment="residual"))
+
+
+def test_a_search_shows_the_best_so_far_and_what_was_pruned(home, make):
+    base = read_json(make("x").folder / "config.json")
+    design = Design("search", "", base, (Factor("optimizer.lr", low=1e-4, high=1e-2, log=True),), (0,), OPTUNA, 4)
+    made = experiments.create(design, "search", home / "checkpoints")
+    found = []
+    for number, (rate, iou, pruned) in enumerate([(1e-3, 0.7, ""), (1e-2, 0.2, "behind"), (5e-3, 0.8, "")], 1):
+        make(f"search-{number:02d}", val=[iou], train=[iou], optimizer__lr=rate)
+        found.append(Trial(number, {"optimizer.lr": rate}, 0, f"search-{number:02d}", submitted=True, pruned=pruned))
+    trials.write(made.folder, found)
+    at = page(experiment="search")
+    shown = next(f.value for f in at.dataframe if "Trial" in f.value)
+    assert list(shown["Mark"]) == ["", "✂ pruned: behind", "★ best"] and list(shown["Lr"]) == [1e-3, 1e-2, 5e-3]
+    assert [t.best for t in searched.tried(made)] == [0.7, 0.7, 0.8]
+
+
+# -- a new one
+
+
+def test_a_ready_made_question_is_counted_before_it_starts(home, make):
+    make("timed", loss__name="bce", training__seed=0, training__minutes=2.0)
+    at = page(show="New experiment")
+    at.get_by_key("new_ask_which_loss").click().run()
+    assert not at.exception
+    at.get_by_key("new_seeds").input("0 1 2").run()
+    at.get_by_key("new_minutes_quick_None").set_value(2.0).run()
+    said = texts(at)
+    assert "**9 runs** to train, about **18 min**" in said and not at.error
+    grid = next(f.value for f in at.dataframe if "seed 2" in f.value)
+    assert list(grid["Run"]) == ["loss bce", "loss dice", "loss bce_dice"]
+    command = next(code.value for code in at.code)
+    assert "experiment run my-experiment --ready which_loss --seeds 0 1 2" in command and "--minutes 2" in command
+
+
+def test_what_cannot_be_asked_is_refused_in_words(home):
+    at = page(show="New experiment")
+    at.get_by_key("new_ask_own").click().run()
+    at.get_by_key("new_seeds").input("one").run()
+    assert "one is no seed" in texts(at) and at.get_by_key("new_start").disabled
+    at.get_by_key("new_seeds").input("0").run()
+    at.get_by_key("new_keys").set_value(["model.depth"]).run()
+    at.text_input(key=next(w.key for w in at.text_input if "model.depth" in (w.key or ""))).input("3, 9").run()
+    assert "depth" in texts(at) and "8" in texts(at) and at.get_by_key("new_start").disabled
+    at.text_input(key=next(w.key for w in at.text_input if "model.depth" in (w.key or ""))).input("3, two").run()
+    assert "'two' is no number" in texts(at)
+
+
+def test_start_makes_the_experiment_and_shows_it(home, monkeypatch):
+    monkeypatch.setattr("seglib.experiments.experiment.start", lambda e, again=False: [])
+    at = page(show="New experiment")
+    at.get_by_key("new_ask_residual").click().run()
+    at.get_by_key("new_name").input("mine").run()
+    at.get_by_key("new_start").click().run()
+    assert not at.exception and at.query_params["experiment"] == "mine"
+    assert "4 planned" in texts(at) and any("Residual or plain?" in h.value for h in at.header)
+
+
+def test_numbers_and_ranges_of_a_factor():
+    assert levels.parse_numbers("model.depth", "3, 4 4").values == (3, 4)
+    span = levels.parse_numbers("optimizer.lr", "1e-4..1e-2:log", ranges=True)
+    assert (span.low, span.high, span.log) == (1e-4, 1e-2, True)
+    with pytest.raises(InputError, match="range is for a search"):
+        levels.parse_numbers("optimizer.lr", "1e-4..1e-2")
+
+
+def test_plots_of_a_factor_hold_every_run_and_the_interval(asked):
+    answer = answers.answer(asked)[0]
+    option = factor_plots.levels(answer, 0.91)
+    points = [p["value"][0] for s in option["series"] if s["type"] == "scatter" for p in s["data"]]
+    assert sorted(points) == pytest.approx([0.6, 0.61, 0.7, 0.93, 0.94])
+    assert len({s["symbol"] for s in option["series"] if s["type"] == "scatter"}) == 2
+    option = factor_plots.differences(answer)
+    drawn = next(s for s in option["series"] if s["name"] == "difference")
+    assert [p["value"][0] for p in drawn["data"]] == pytest.approx([d.points for d in answer.differences])
+    ends = [s for s in option["series"] if s["name"] == "95 % interval"]
+    assert len(ends) == sum(d.low is not None for d in answer.differences)
+    low, high = option["xAxis"]["min"], option["xAxis"]["max"]
+    assert low <= min(0, *(d.points for d in answer.differences)) and high >= max(d.points for d in answer.differences)

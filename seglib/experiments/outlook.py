@@ -41,6 +41,12 @@ class Outlook:
         return sum(bool(run.run_id) for run in self.runs)
 
 
+@dataclass(frozen=True)
+class _Time:
+    minutes: float
+    explanation: str
+
+
 def outlook(design: Design, runs: Sequence[Run], root: Path | None = None) -> Outlook:
     """`design` as it would be carried out now; runs: those whose speed may be measured.
 
@@ -63,10 +69,14 @@ def outlook(design: Design, runs: Sequence[Run], root: Path | None = None) -> Ou
     return Outlook(tuple(planned), len(planned), sum(p.minutes for p in planned if not p.run_id), told)
 
 
-def _estimate(config: Config, runs: Sequence[Run]) -> estimate.Estimate:
-    data = config.data
+def _estimate(config: Config, runs: Sequence[Run]) -> _Time:
+    """A budget of minutes alone says itself how long a run takes; steps and epochs need a measured speed."""
+    data, budget = config.data, config.training
+    if budget.minutes is not None and budget.steps is None and budget.epochs is None:
+        return _Time(budget.minutes, "Training and validation; starting up takes some seconds more a run.")
     dataset = open_dataset(data.path, grouping=data.grouping, split=data.split, fold=data.fold)
-    return estimate.estimate(config, estimate.work(dataset, data.crop_px), runs)
+    found = estimate.estimate(config, estimate.work(dataset, data.crop_px), runs)
+    return _Time(found.minutes, found.explanation)
 
 
 def seconds_left(experiment: Experiment, at_once: int = 1) -> float | None:

@@ -120,6 +120,8 @@ def _draw(experiment: Experiment, before: bool) -> None:
         runs.headline(rows, design.target_iou)
     elif not standing.n_ended:
         st.info("No run has ended yet. This page fills up by itself as they do.", icon=":material/hourglass_top:")
+    if standing.running:
+        st.caption("A run that still trains counts with its best so far: what is said below may change.")
     try:
         if design.sampler == OPTUNA:
             search.draw(experiment, design)

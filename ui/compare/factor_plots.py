@@ -25,7 +25,10 @@ def levels(answer: FactorAnswer, target: float) -> dict[str, Any]:
     seeds = sorted({seed for level in answer.levels for seed, _, _ in level.points})
     series = [_seed_points(answer.levels, seed, place, len(seeds)) for place, seed in enumerate(seeds)]
     values = [iou for level in answer.levels for _, _, iou in level.points if iou is not None]
-    option = _frame([level.label for level in answer.levels], "Best val IoU, pooled", _limits(values, [target]))
+    limits = _limits(values, [target])
+    option = _frame(
+        [level.label for level in answer.levels], "Best val IoU, pooled", (max(limits[0], 0.0), min(limits[1], 1.0))
+    )
     means = [(row, level) for row, level in enumerate(answer.levels) if level.mean is not None]
     option["series"] = [*series, _means(means, option, target)]
     option["legend"] = {**_LEGEND, "data": [*(f"seed {seed}" for seed in seeds), "mean"]}
@@ -112,7 +115,7 @@ def _means(of: Sequence[tuple[int, Level]], option: dict[str, Any], target: floa
     axis, line = option["xAxis"], None
     if axis["min"] <= target <= axis["max"]:
         line = {"silent": True, "symbol": "none", "data": [{"xAxis": target}]}
-        line["label"] = {"formatter": f"target {target:g}", "position": "end", "color": GREY}
+        line["label"] = {"formatter": f"target {target:g}", "position": "start", "color": GREY}
         line["lineStyle"] = {"color": GREY, "type": "dashed"}
     drawn = _bar("mean", data, MEAN)
     return {**drawn, "markLine": line} if line else drawn

@@ -98,6 +98,7 @@ def _compared(run_ids: Sequence[str], target: float, before: list[str]) -> None:
     if line := runs_table.comparable(runs):
         st.warning(line, icon=":material/warning:")
     table_of(runs, rows, target, key="compare_table")
+    _mistakes(rows)
     _curves(runs, rows)
 
 
@@ -118,6 +119,14 @@ def headline(rows: Sequence[Mapping[str, Any]], target: float) -> None:
     else:
         short = f"{(target - iou) * 100:.1f} points below the target {target:g}"
         st.markdown(f":material/flag: **{name}** is the best: val IoU **{iou:.4f}**, {short}{flatters}.")
+
+
+def _mistakes(rows: Sequence[Mapping[str, Any]], most: int = 3) -> None:
+    """The way to the predictions of the best few, image beside mask."""
+    scored = [row for row in rows if row["best_val_iou"] is not None]
+    with st.container(horizontal=True, gap="medium"):
+        for row in sorted(scored, key=lambda row: -row["best_val_iou"])[:most]:
+            navigation.link("errors", f"Mistakes of {literal(row['name'])}", run=row["run"])
 
 
 def table_of(runs: Sequence[Run], rows: Sequence[Mapping[str, Any]], target: float, key: str) -> None:
