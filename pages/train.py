@@ -6,6 +6,7 @@ import streamlit as st
 
 from seglib.data.dataset import Dataset
 from seglib.exceptions import InputError
+from seglib.runs import queue as runs_queue
 from seglib.runs.store import Run
 from seglib.training.config import Config
 from ui import form, interrupted, live_training, queue, run_list, set_up, start_card, state
@@ -26,6 +27,8 @@ def main() -> None:
     interrupted.draw()
     if _view(current) == CURVES:
         _curves(current, data)
+        if runs_queue.read().order:
+            queue.draw()
     else:
         set_up.draw(entry, data, lambda config, problem: _start(config, problem, data))
     run_list.draw(runs, current, entry)

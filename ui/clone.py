@@ -108,7 +108,8 @@ def _dialog(hidden: frozenset[str]) -> None:
 def _label(run: Run) -> str:
     """Names may be the same; then the folder tells them apart."""
     iou = run.best_iou()
-    score = f"IoU {iou:.4f}" if iou is not None else str(run.state())
+    mark = "" if run.independent else " (not independent)"
+    score = f"IoU {iou:.4f}{mark}" if iou is not None else str(run.state())
     own = "" if run.name == run.id else f" · {run.id}"
     return f"{run.name} · {score} · {run.data_path().name}{own}"
 

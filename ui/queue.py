@@ -17,7 +17,7 @@ from seglib.exceptions import InputError
 from seglib.runs import estimate, forecast
 from seglib.runs import queue as runs_queue
 from seglib.runs.order import MOST_AT_ONCE
-from seglib.runs.store import Run, checkpoints_root, list_runs
+from seglib.runs.store import Run, checkpoints_root, list_runs, located
 from seglib.training.config import Config
 from ui import progress, run_actions
 from ui.literal import literal
@@ -139,17 +139,18 @@ def _row(run: Run, place: int, n: int, when: str) -> None:
     told = f"{literal(about)} · {literal(run.data_path().name)}{resumed} · {when}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{place + 1}. {name}**  \n:small[{told}]", width="stretch")
-        with st.container(horizontal=True, width="content", gap=None):
-            _button(run, "First", ":material/vertical_align_top:", place == 0, runs_queue.first, run)
-            _button(run, "Up", ":material/arrow_upward:", place == 0, runs_queue.move, run, place - 1)
-            _button(run, "Down", ":material/arrow_downward:", place == n - 1, runs_queue.move, run, place + 1)
-            _button(run, "Take out", ":material/close:", False, _take_out, run, place)
+        with st.container(horizontal=True, width="content", gap="small"):
+            _button(run, "First", place == 0, runs_queue.first, run)
+            _button(run, "Up", place == 0, runs_queue.move, run, place - 1)
+            _button(run, "Down", place == n - 1, runs_queue.move, run, place + 1)
+            _button(run, "Take out", False, _take_out, run, place)
 
 
-def _button(run: Run, label: str, icon: str, disabled: bool, action: Callable[..., Any], *arguments: Any) -> None:
+def _button(run: Run, label: str, disabled: bool, action: Callable[..., Any], *arguments: Any) -> None:
+    """In words: an icon alone has no name for who does not see it."""
     key = f"queue_{label.split()[0].lower()}_{run.id}"
-    wanted = {"on_click": _do, "args": (action, *arguments), "disabled": disabled, "help": f"{label}: {run.name}"}
-    st.button(" ", icon=icon, key=key, type="tertiary", **wanted)
+    wanted = {"on_click": _do, "args": (action, *arguments), "disabled": disabled}
+    st.button(label, key=key, type="tertiary", **wanted)
 
 
 def _do(action: Callable[..., Any], *arguments: Any) -> None:
@@ -179,7 +180,10 @@ def _set_at_once(root: Path) -> None:
 
 def _stamp(run: Run) -> tuple[int, int]:
     """Changes when the run's settings or its place in time do."""
-    return (run.folder / "config.json").stat().st_mtime_ns, run.last_step
+    try:
+        return (run.folder / "config.json").stat().st_mtime_ns, run.last_step
+    except OSError:  # to the bin, this very moment
+        return 0, 0
 
 
 @st.cache_data(max_entries=512, ttl=600, show_spinner=False)
@@ -194,8 +198,6 @@ def _work(config: Config) -> estimate.Work:
 
 
 def _opened(path: str, grouping: str | None, split: str | None, fold: int | None) -> Dataset:
-    from seglib.runs.store import located
-
     return open_dataset(located(path), grouping=grouping, split=split, fold=fold)
 
 
