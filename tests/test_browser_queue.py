@@ -13,6 +13,7 @@ import browser
 import pytest
 from browser import SETTLED, open_tab, running_app, visit
 from playwright.sync_api import Page, expect
+from test_accessibility import violations
 from tiny_run import wait_until
 
 from seglib.runs import launcher, queue
@@ -73,6 +74,9 @@ def test_runs_wait_change_places_and_end_with_the_tab_closed(home):
             expect(waiting).to_contain_text(re.compile(r"1\. c.*2\. a.*3\. b", re.DOTALL))
             tab.locator(".st-key-queue_take_a button").click()
             expect(waiting).to_contain_text("a is out of the queue")
+            tab.mouse.move(0, 0)  # what is under the mouse has other colours
+            tab.wait_for_timeout(800)
+            assert not violations(tab)
             press(tab, "Watch")
             press(tab, "Stop")
             assert not tab.problems

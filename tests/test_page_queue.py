@@ -98,7 +98,8 @@ def test_waiting_runs_are_moved_and_each_says_when_it_begins(home):
     settings = {"training__steps": None, "training__minutes": 2.0}
     at = form_view(home, "first", "a", "b", "c", **settings)
     assert [line.split("**")[1][3:] for line in lines(at)] == ["a", "b", "c"]
-    assert "for 2 min" in lines(at)[0] and "UNet · bce dice · discs" in lines(at)[0]
+    assert "UNet · bce dice · discs · in about 2 min, for 2 min" in lines(at)[0]
+    assert "in about 4 min, for 2 min" in lines(at)[1] and "in about 6 min" in lines(at)[2]
     at.button(key="queue_up_c").click().run()
     assert order(home) == ["a", "c", "b"]
     at.button(key="queue_down_a").click().run()

@@ -118,10 +118,16 @@ def _running(run: Run) -> None:
 
 def _waiting(waiting: list[Run], live: list[Run], now: runs_queue.Queue) -> None:
     lengths = [_left_s(str(run.folder), _stamp(run)) for run in waiting]
-    running_left = [progress.of_run(run).seconds_left for run in live]
+    running_left = [_running_left_s(run) for run in live]
     begins = [None] * len(waiting) if now.held else forecast.starts_s(running_left, lengths, now.at_once)
     for place, (run, begin, length) in enumerate(zip(waiting, begins, lengths)):
         _row(run, place, len(waiting), _when(begin, length))
+
+
+def _running_left_s(run: Run) -> float | None:
+    """As it says itself; until it does, as it was expected."""
+    said = progress.of_run(run).seconds_left
+    return _left_s(str(run.folder), _stamp(run)) if said is None else said
 
 
 def _when(begin_s: float | None, length_s: float | None) -> str:
