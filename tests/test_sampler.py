@@ -310,14 +310,15 @@ def test_the_conductor_is_a_job_that_can_be_killed_and_goes_on(discs, root):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_search_through_the_real_queue_with_its_conductor_killed_again_and_again(discs, root):
-    """Six trainings by the real queue; SIGKILL to the conductor whenever it has asked for the next, a moment later."""
-    made = search_of(discs, root, n_trials=6, training__steps=12)
+    """Trainings by the real queue; SIGKILL to the conductor whenever it has asked for the next, a moment later."""
+    made = search_of(discs, root, training__steps=12)
     experiments.start(made)
     queue.release(root)
     try:
-        for n_asked in range(2, 7):
-            assert wait_until(lambda n=n_asked: len(made.trials()) >= n, 120), made.standing()
+        for n_asked in range(2, 5):
+            assert wait_until(lambda n=n_asked: len(made.trials()) >= n, 240), made.standing()
             time.sleep(random.Random(n_asked).uniform(0, 0.5))
             psutil.Process(identity.from_record(record.read(made.conductor().folder, "job.json")).pid).kill()
             assert wait_until(lambda: not made.standing().conducted, 10)
@@ -330,7 +331,7 @@ def test_a_search_through_the_real_queue_with_its_conductor_killed_again_and_aga
             process.end(identity.from_record(run.record()), grace_s=0.1)
         process.reap()
     ended = Search(made.folder, made.design()).ended()
-    assert sorted(ended) == [t.number for t in made.trials()] == [1, 2, 3, 4, 5, 6]
+    assert sorted(ended) == [t.number for t in made.trials()] == [1, 2, 3, 4]
     assert {outcome for outcome, _, _ in ended.values()} <= {"complete", "pruned"}
     assert set(tellings(made).values()) == {1}
     for trial in made.trials():
