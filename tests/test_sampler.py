@@ -347,7 +347,7 @@ def test_cancel_sends_the_conductor_home_and_start_goes_on_with_what_waited(disc
         experiments.cancel(made)
         assert made.conductor().state().name == "cancelled"
         assert queue.read(root).order == ()
-        assert "start the experiment again" in made.standing().problem
+        assert "until it is started again" in made.standing().problem
         conductor = Conductor(made)
         conductor.take_up()
         assert [run.id for run in waiting(made)] == ["search-01"]

@@ -55,7 +55,7 @@ class Standing:
         """What keeps a search from going on; '' if nothing does."""
         if self.conducted is False and self.n_ended < self.n:
             why = f" ({self.reason.rstrip('.')})" if self.reason else ""
-            return f"nobody conducts the search{why}, so no new trial is asked for: start the experiment again"
+            return f"Nobody conducts the search{why}: no new trial is asked for until it is started again"
         return ""
 
     @property

@@ -155,6 +155,8 @@ def _standing(experiment: Experiment, standing: Standing) -> None:
         for name, colour, icon in _BADGES:
             if n := getattr(standing, name):
                 st.badge(f"{n} {name}", icon=icon, color=colour)
+    if standing.problem:
+        st.warning(f"{literal(standing.problem)}: **Go on**.", icon=":material/pause_circle:")
     if standing.over:
         return
     left = seconds_left(experiment, queue.read(experiment.root).at_once)
