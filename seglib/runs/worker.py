@@ -111,7 +111,7 @@ def run_job(kind: str, folder: str | Path) -> record.State:
     with lock.hold(folder), _log_file(folder):
         inputs = record.read(folder, "job.json").get("inputs", {})
         record.update(folder, "running", name="job.json", **identity.mine().to_dict())
-        stop = StopRequest(folder, "cancel")
+        stop = StopRequest(folder, "cancel", lambda: record.update(folder, "stopping", name="job.json"))
         with stop.listening():
             try:
                 module, _, function = jobs.KINDS[kind].partition(":")
