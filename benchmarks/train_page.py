@@ -41,7 +41,7 @@ from seglib.runs.events import EventFile  # noqa: E402
 from seglib.runs.files import read_json, write_json  # noqa: E402
 from seglib.runs.store import Run  # noqa: E402
 
-GOAL_S = 0.3
+GOAL_S, WAIT_MS = 0.3, 300_000
 STEPS_PER_S = 20
 STRIP, SIDE_PX = 6, 192
 
@@ -213,6 +213,7 @@ def measure_browser(address: str, times: int) -> None:
     curve = "[data-testid=stEchartsChart] canvas, [data-testid=stECharts] canvas, canvas[data-zr-dom-id]"
     for visit in ("open: fresh server", "open: new tab"):
         with open_tab() as tab:
+            tab.set_default_timeout(WAIT_MS)
             start = time.perf_counter()
             tab.goto(url)
             tab.wait_for_selector(SETTLED)
@@ -255,8 +256,8 @@ def main() -> None:
 def measure(home: Path, asked: argparse.Namespace) -> None:
     from seglib.data.demo import make_demo
 
-    data = make_demo(home / "data" / "demo", n_images=32)
-    places = {"CHECKPOINTS": "checkpoints", "CACHE": "cache", "DATASETS": "datasets.json", "DEMO": "data/demo"}
+    data = make_demo(home / "demo")
+    places = {"CHECKPOINTS": "checkpoints", "CACHE": "cache", "DATASETS": "datasets.json", "DEMO": "demo"}
     os.environ.update({f"SEGLIB_{key}": str(home / name) for key, name in places.items()})
     copies(home / "checkpoints", data, asked.runs)
     run = long_run(home / "checkpoints", data, asked.steps, asked.validations)

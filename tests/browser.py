@@ -38,8 +38,9 @@ MARKS = [
 
 @contextmanager
 def running_app(home: Path) -> Iterator[str]:
-    """Address of the real app, its places in `home` (`demo`: 12 pictures), ended at the end."""
-    make_demo(home / "demo", n_images=12)
+    """Address of the real app, its places in `home` (`demo`: 12 pictures where there are none), ended at the end."""
+    if not (home / "demo").exists():
+        make_demo(home / "demo", n_images=12)
     port = free_port()
     server = serve(home, port)
     try:

@@ -85,7 +85,8 @@ def _ious(table: str, stamp: str, numbers: Sequence[int]) -> tuple[float | None,
     import pyarrow.parquet as parquet  # a tenth of a second, not for those who only list runs
 
     try:
-        columns = parquet.read_table(table, columns=["tp", "fp", "fn"], use_threads=False).to_pydict()
+        with parquet.ParquetFile(table) as file:  # a third of the time of read_table
+            columns = file.read(["tp", "fp", "fn"], use_threads=False).to_pydict()
     except (OSError, ValueError):
         return (None,) * len(numbers)
     counts = list(zip(columns["tp"], columns["fp"], columns["fn"]))
