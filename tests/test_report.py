@@ -11,16 +11,25 @@ from io import BytesIO
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from PIL import Image
 from tiny_run import finished_run
 
+import seglib.report
 from seglib.cli import main
+from seglib.data.dataset import open_dataset
 from seglib.exceptions import InputError
+from seglib.metrics import count, pooled
 from seglib.places import REPOSITORY
-from seglib.report import build, comments, notebook, places
+from seglib.report import build, comments, notebook, page, places, predictions
 from seglib.report.kernel import Session
+from seglib.report.mistakes import once_a_place
+from seglib.report.shown import Plot
+from seglib.report.study import Study
+from seglib.runs import predicted, record
 from seglib.runs.store import Run
+from seglib.training.config import to_json
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +172,151 @@ def test_bad_requests_are_refused_before_any_work(tmp_path, capsys):
     )
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+# -- whatever the runs are like: every cell's function, without a kernel
+
+CELLS = [name for name in seglib.report.__all__ if name not in ("build", "Report", "open_study")]
+OF_FACTORS = [name for name in CELLS if name.endswith("_factor")]
+
+
+def shown(study) -> str:
+    """All that the cells would show, as text."""
+    found = []
+    for name in CELLS:
+        made = getattr(seglib.report, name)(*((study, "none", "loss.name") if name in OF_FACTORS else (study,)))
+        parts = getattr(made, "parts", (made,))
+        found += [
+            f"{p.alt}\n{p.caption}" if isinstance(p, Plot) else p._repr_mimebundle_()["text/plain"] for p in parts
+        ]
+    return "\n".join(found)
+
+
+def run_without_val(folder: Path) -> Run:
+    """As one trained on a data set that has no val images: its validations score train alone."""
+    run = finished_run(folder)
+    shutil.rmtree(run.folder / "validation")
+    events = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
+    for event in events:
+        if event["kind"] == "validation":
+            event["val"] = None
+    (run.folder / "events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
+    return run
+
+
+def test_a_run_without_validation_says_so(tmp_path):
+    text = shown(Study([run_without_val(tmp_path)]))
+    assert "No validation: tiny" in text and "no run has a validation" in text and "There is one set-up" in text
+
+
+def test_data_that_is_gone_is_said_and_the_rest_stays(tmp_path):
+    run = finished_run(tmp_path)
+    config = json.loads((run.folder / "config.json").read_text())
+    config["data"]["path"] = str(tmp_path / "moved away")
+    (run.folder / "config.json").write_text(json.dumps(config))
+    text = shown(Study([run]))
+    assert "The data set moved away is not where run tiny found it" in text
+    assert str(tmp_path) not in text
+    assert "Where the IoU of every set-up is lost" in text, "regions were stored with the run"
+
+
+def test_a_failed_run_and_one_that_never_began_are_listed_with_the_reason(tmp_path):
+    run = finished_run(tmp_path)
+    failed, empty = (shutil.copytree(run.folder, run.folder.with_name(name)) for name in ("failed", "empty"))
+    record.update(failed, "failed", "killed by SIGKILL")
+    lines = [line for line in (failed / "events.jsonl").read_text().splitlines(True) if '"finished"' not in line]
+    (failed / "events.jsonl").write_text("".join(lines) + '{"kind": "st')
+    for entry in empty.iterdir():
+        if entry.name not in ("config.json", "run.json"):
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    record.update(empty, "failed", "out of memory")
+    text = shown(Study([run, Run(failed), Run(empty)]))
+    assert "failed: failed, killed by SIGKILL." in text and "empty: failed, out of memory." in text
+    assert "not there: failed, empty" in text
+    assert shown(Study([Run(empty)]))
+
+
+def test_damaged_files_of_a_run_become_words(tmp_path):
+    run = finished_run(tmp_path)
+    for file in run.folder.glob("validation/*/*.parquet"):
+        file.write_bytes(b"no parquet")
+    for file in run.folder.glob("validation/*/*.png"):
+        file.write_bytes(b"no picture")
+    (run.folder / "environment.json").write_text("{")
+    text = shown(Study([run]))
+    assert "cannot be read" in text
+
+
+def test_runs_of_two_data_sets_are_kept_apart(tmp_path):
+    from conftest import make_disc_data
+    from tiny_run import tiny_config
+
+    run = finished_run(tmp_path)
+    other = Run(shutil.copytree(run.folder, run.folder.with_name("other")))
+    config = tiny_config(make_disc_data(tmp_path / "discs"))
+    (other.folder / "config.json").write_text(to_json(config))
+    (other.folder / "environment.json").write_text(json.dumps({"data": {"fingerprint": "another"}}))
+    study = Study([run, other])
+    assert [m.name for m in study.materials] == ["data", "discs"] and len(study.setups) == 2
+    text = shown(study)
+    assert "2 different sets of pictures" in text and "is not in the data set any more" in text
+
+
+def test_seeds_are_one_setup_and_their_spread_is_shown(tmp_path):
+    run = finished_run(tmp_path)
+    other = Run(shutil.copytree(run.folder, run.folder.with_name("seed1")))
+    config = json.loads((other.folder / "config.json").read_text())
+    config["training"]["seed"] = 1
+    (other.folder / "config.json").write_text(json.dumps(config))
+    events = (other.folder / "events.jsonl").read_text()
+    best = run.progress().best_iou
+    (other.folder / "events.jsonl").write_text(events.replace(repr(best), repr(best / 2)))
+    study = Study([run, other])
+    assert [setup.seeds for setup in study.setups] == [[0, 1]] and study.differing == []
+    row = seglib.report.iou_per_setup(study).rows[0]
+    assert row[2] == f"{0.75 * best:.4f}\n{best / 2:.4f} to {best:.4f}"
+
+
+def test_another_threshold_is_counted_anew(tmp_path):
+    run = finished_run(tmp_path)
+    table = seglib.report.iou_per_run(Study([run], threshold=0.3))
+    assert table.columns[-1] == "Val best at 0.3"
+    source = predicted.of_validation(run, "best")
+    data = open_dataset(run.data_path())
+    index = {r.image: i for i, r in enumerate(data.records)}
+    counts = []
+    for row, image in enumerate(source.scores().image):
+        sample = data.sample(index[image])
+        counts.append(count(source.q(row), sample.mask, sample.valid, 0.3))
+    assert table.rows[0][-1] == f"{pooled(counts).iou:.4f}"
+
+
+def test_names_from_outside_are_text(tmp_path):
+    run = finished_run(tmp_path)
+    run.rename("<script>alert(1)</script> $x$ *b*")
+    for name in ("runs_in_short", "iou_per_run", "best_images"):
+        made = getattr(seglib.report, name)(Study([run]))
+        assert "<script" not in getattr(made, "_repr_mimebundle_", lambda: {"text/html": ""})()["text/html"]
+    assert page.escape("<script>") in seglib.report.runs_in_short(Study([run]))._html()
+
+
+def test_one_mistake_of_a_movie_is_told_once():
+    rows = [
+        *(("a0", "fp", 10, 10, 90.0), ("a1", "fp", 11, 10, 80.0), ("a1", "fn", 10, 10, 70.0)),
+        *(("b0", "fp", 10, 10, 60.0), ("a0", "fp", 40, 40, 50.0), ("a2", "fp", 12, 11, 40.0)),
+    ]
+    table = pd.DataFrame(rows, columns=["image", "kind", "centre_row", "centre_col", "n_pixels"])
+    kept = once_a_place(table, {"a0": "a", "a1": "a", "a2": "a", "b0": "b"})
+    assert list(kept.index) == [0, 2, 3, 4] and list(kept.n_images) == [3, 1, 1, 1]
+    assert list(once_a_place(table, {}, most=1).index) == [0]
+
+
+def test_best_middle_and_worst_share_no_image():
+    for n in range(20):
+        ranked = list(range(n))
+        chosen = [predictions.best_of(ranked), predictions.worst_of(ranked), predictions.middle_of(ranked)]
+        together = [image for part in chosen for image in part]
+        assert len(together) == len(set(together)) == min(n, 9)
+        if n >= 9:
+            assert chosen[0] == [n - 1, n - 2, n - 3] and chosen[1] == [0, 1, 2]
+            assert abs(sum(chosen[2]) / 3 - (n - 1) / 2) <= 0.5

@@ -22,25 +22,14 @@ _MADE = (
 
 def runs_in_short(study: Study) -> Table:
     """One row a run: set-up, seed, data set, state, when, how long, best val IoU."""
-    columns = (
-        "Run",
-        "Set-up",
-        "Seed",
-        "Data",
-        "State",
-        "Began (UTC)",
-        "Minutes",
-        "Steps",
-        "Parameters",
-        "Best val IoU",
-    )
+    columns = ("Run", "Set-up", "Seed", "Data", "State", "Began", "Minutes", "Steps", "Parameters", "Val best")
     rows = tuple(_row(study, run) for run in study.runs)
-    notes = tuple(f"{run.name}: {state.name}, {state.reason}." for run in study.runs if (state := _told(run)))
-    numbers = frozenset(("Seed", "Minutes", "Steps", "Parameters", "Best val IoU"))
-    caption = (
-        "The runs. Minutes are of training and validation. The IoU is pooled: pixels of all images counted as one."
+    notes = (
+        "Began: day in UTC. Minutes: of training and validation. Val best: the best IoU, pooled (the pixels of all val "
+        "images counted as one).",
+        *(f"{run.name}: {state.name}, {state.reason}." for run in study.runs if (state := _told(run))),
     )
-    return Table(columns, rows, caption, notes, numbers)
+    return Table(columns, rows, "The runs.", notes, frozenset(("Seed", "Minutes", "Steps", "Parameters", "Val best")))
 
 
 def _row(study: Study, run: Run) -> tuple[str, ...]:

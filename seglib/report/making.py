@@ -108,7 +108,7 @@ class _Made:
 def _content(runs: Sequence[Run], asked: tuple[Asked, ...], out: Path, title: str, threshold: float) -> Content:
     roots = [run.folder.parent for run in runs]
     day = datetime.now(UTC).strftime("%Y-%m-%d")
-    target = TARGET
+    target = asked[0].target if asked else TARGET
     return Content(
         title or TITLE, day, tuple(run.id for run in runs), places.relative_root(out, roots), threshold, target, asked
     )
@@ -203,7 +203,7 @@ def _experiments(experiments: Sequence[Any]) -> tuple[tuple[Asked, ...], list[Ru
         experiment = _found(one)
         design = experiment.design()
         factors = tuple((f.key, getattr(f, "title", f.key)) for f in design.factors if f.values)
-        asked.append(Asked(experiment.id, design.name, design.question, factors))
+        asked.append(Asked(experiment.id, design.name, design.question, factors, design.target_iou))
         runs += [run for trial in experiment.trials() if (run := experiment.run_of(trial)) is not None]
     return tuple(asked), runs
 

@@ -77,7 +77,7 @@ def once_a_place(table: pd.DataFrame, group_of: dict[str, str], most: int = TOLD
     """
     centre = table[["centre_row", "centre_col"]].to_numpy(float)
     radius = np.fmax(LEAST_RADIUS_PX, np.sqrt(table.n_pixels.to_numpy(float) / np.pi))
-    family = (table.image.map(group_of).fillna("") + "|" + table.kind).to_numpy()
+    family = np.array([f"{group_of.get(image, image)}|{kind}" for image, kind in zip(table.image, table.kind)])
     free, kept, n_images = np.ones(len(table), bool), [], []
     while free.any() and len(kept) < most:
         first = int(free.argmax())

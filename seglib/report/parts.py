@@ -24,12 +24,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Asked:
-    """An experiment as the notebook needs it: id, name, question, and (key, title) of its factors."""
+    """An experiment as the notebook needs it: id, name, question, (key, title) of its factors, the IoU aimed at."""
 
     id: str
     name: str
     question: str
     factors: tuple[tuple[str, str], ...]
+    target: float
 
 
 @dataclass(frozen=True)

@@ -21,20 +21,32 @@ _ORDER = "by IoU of the image itself; images with neither a cell nor a predicted
 
 
 def best_images(study: Study) -> Any:
-    return _rows_of(study, "highest", lambda ranked: ranked[::-1][:SHOWN])
+    return _rows_of(study, "highest", best_of)
 
 
 def median_images(study: Study) -> Any:
-    return _rows_of(study, "median", _middle)
+    return _rows_of(study, "median", middle_of)
 
 
 def worst_images(study: Study) -> Any:
-    return _rows_of(study, "lowest", lambda ranked: ranked[:SHOWN])
+    return _rows_of(study, "lowest", worst_of)
 
 
-def _middle(ranked: list[int]) -> list[int]:
-    first = max(0, (len(ranked) - SHOWN) // 2)
-    return ranked[first : first + SHOWN]
+def best_of(ranked: list[int]) -> list[int]:
+    """The SHOWN best, best first. ranked: from the worst to the best."""
+    return ranked[::-1][:SHOWN]
+
+
+def worst_of(ranked: list[int]) -> list[int]:
+    """The SHOWN worst that are not among the best."""
+    return ranked[:-SHOWN][:SHOWN]
+
+
+def middle_of(ranked: list[int]) -> list[int]:
+    """SHOWN in the middle that are neither among the best nor among the worst."""
+    rest = ranked[SHOWN:-SHOWN]
+    first = max(0, (len(rest) - SHOWN) // 2)
+    return rest[first : first + SHOWN]
 
 
 def _rows_of(study: Study, which: str, choose: Callable[[list[int]], list[int]]) -> Plot | Several | Words:
@@ -52,7 +64,10 @@ def _plot_rows(study: Study, material: Material, which: str, choose: Callable) -
         return note(material.why)
     try:
         source = predicted.of_validation(run, "best")
-        rows = choose(ranking(source.scores()))
+        ranked = ranking(source.scores())
+        rows = choose(ranked)
+        if ranked and not rows:
+            return note(f"{material.name}: val has {len(ranked)} images with an IoU; all are shown already.")
         views = list(views_of(material, source, rows, study.threshold))
     except InputError as error:
         return note(f"{material.name}: {error}")
@@ -110,7 +125,8 @@ def _plot_setups(study: Study, material: Material) -> Plot | Words:
         return note(material.why or f"{material.name}: no run has a validation.")
     try:
         scores = predicted.of_validation(run, "best").scores()
-        name = scores.image[_middle(ranking(scores))[0]]
+        ranked = ranking(scores)
+        name = scores.image[ranked[(len(ranked) - 1) // 2]]
         found = [(setup, view) for setup in study.setups if (view := _seen_by(study, setup, material, name))]
     except (InputError, IndexError) as error:
         return note(f"{material.name}: {error}")
