@@ -61,8 +61,11 @@ def _view() -> str:
 
 def _report(of_runs: Sequence[Run], of_experiments: Sequence[Experiment]) -> None:
     if of_runs or of_experiments:
-        with st.expander("Report: notebook, page and zip to hand in", icon=":material/description:", key="report_fold"):
-            report.draw(of_runs, of_experiments)
+        title = "Report: notebook, page and zip to hand in"
+        fold = st.expander(title, icon=":material/description:", key="report_fold", on_change="rerun")
+        if fold.open:
+            with fold:
+                report.draw(of_runs, of_experiments)
 
 
 def _queue() -> None:

@@ -18,6 +18,8 @@ from seglib.experiments.design import OPTUNA, Design
 from seglib.experiments.factor import Factor
 from seglib.experiments.trial import Trial
 from seglib.runs.files import read_json
+from seglib.runs.record import State
+from seglib.runs.store import Run
 from ui import registry
 from ui.compare import curves, factor_plots, levels, palette, picker, table
 from ui.literal import literal
@@ -238,6 +240,26 @@ def test_the_answer_follows_the_runs(asked, make):
     at.run()
     of_level = next(f.value for f in at.dataframe if "Mean" in f.value).set_index("Loss")
     assert of_level.loc["bce_dice", "Highest"] == 0.99 and "6 done" in texts(at)
+
+
+def test_a_run_that_still_trains_does_not_count_yet(asked, monkeypatch):
+    live = asked.trials()[1].run_id
+    state = Run.state
+    monkeypatch.setattr(Run, "state", lambda run: State("running") if run.id == live else state(run))
+    at = page(experiment="losses")
+    of_level = next(f.value for f in at.dataframe if "Mean" in f.value).set_index("Loss")
+    assert of_level.loc["dice", "Runs"] == "1 of 2" and "once it has ended" in texts(at)
+
+
+def test_the_report_is_offered_for_what_is_shown(asked, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("ui.report.draw", lambda runs, experiments: drawn.append((len(runs), len(experiments))))
+    at = page(experiment="losses")
+    at.session_state["report_fold"] = True
+    at.run()
+    at.session_state["show"] = "Runs"
+    at.run()
+    assert drawn[-2:] == [(0, 1), (5, 0)]
 
 
 def test_go_on_queues_what_has_no_run(asked, monkeypatch):

@@ -96,7 +96,7 @@ class FactorAnswer:
 
 
 def answer(experiment: Any) -> tuple[FactorAnswer, ...]:
-    """One answer a factor of a `seglib.experiments.experiment.Experiment`, from the runs that have a validation."""
+    """One answer a factor of a `seglib.experiments.experiment.Experiment`, from its runs that have ended."""
     design, setups = experiment.design(), setups_of(experiment)
     return tuple(
         factor_answer(f.key, f.title, [f.label(value) for value in f.values], _about(design, f.key, setups))
@@ -128,7 +128,8 @@ def setups_of(experiment: Any) -> list[Setup]:
     for trial in experiment.trials():
         run: Run | None = experiment.run_of(trial)
         levels = {key: factors[key].label(value) for key, value in trial.levels.items()}
-        found.append(Setup(levels, trial.seed, trial.run_id, outcome(run) if run is not None else None))
+        ended = run is not None and not run.state().live  # half a training says nothing of a whole one
+        found.append(Setup(levels, trial.seed, trial.run_id, outcome(run) if ended else None))
     return found
 
 

@@ -121,7 +121,9 @@ def _draw(experiment: Experiment, before: bool) -> None:
     elif not standing.n_ended:
         st.info("No run has ended yet. This page fills up by itself as they do.", icon=":material/hourglass_top:")
     if standing.running:
-        st.caption("A run that still trains counts with its best so far: what is said below may change.")
+        st.caption("A run counts below once it has ended.")
+    if cut := standing.stopped + standing.failed:
+        st.caption(f":material/warning: {cut} ended before their time; what they reached counts below all the same.")
     try:
         if design.sampler == OPTUNA:
             search.draw(experiment, design)
