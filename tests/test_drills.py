@@ -1,15 +1,10 @@
 """Full-size drills and many-case properties: `make test-all`."""
 
 import itertools
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY
 
 from seglib.augment.pipeline import augment, generator
 from seglib.augment.recipe import load_recipe
@@ -17,8 +12,6 @@ from seglib.data.demo import draw
 from seglib.errors.budget import CLASSES, budget
 from seglib.models.registry import build_model
 from seglib.predict.predictor import Predictor
-from seglib.runs import launcher
-from seglib.runs.store import Run
 from seglib.training.config import (
     ACTIVATION_NAMES,
     DOWNSAMPLING_NAMES,
@@ -82,33 +75,3 @@ def test_2048_px_in_tiles_equal_one_piece():
     whole = Predictor(model, config, device, whole_limit=10**9).probabilities(image)
     tiled = Predictor(model, config, device, whole_limit=0, tile_px=512).probabilities(image)
     assert np.abs(whole.astype(int) - tiled).max() <= 1
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_killed_again_and_again_a_run_ends_in_the_same_weights(discs, tmp_path):
-    settings = {"data.path": str(discs), "model.depth": 1, "model.channels": 2, "training.steps": 60}
-    settings |= {"training.validate_every": 3, "data.crop_px": 32, "training.device": "cpu"}
-    config = resolve("quick", settings=settings)
-    whole, killed = (launcher.create(config, name, tmp_path / "runs") for name in ("whole", "killed"))
-    work(whole).wait(300)
-    for _ in range(4):
-        process = work(killed)
-        before = killed.last_step
-        while killed.last_step < before + 8 and process.poll() is None:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.wait(20)
-        assert killed.state().name in ("failed", "interrupted", "finished")
-        if killed.state().name == "finished":
-            break
-        launcher.prepare_resume(killed)
-    if killed.state().name != "finished":
-        work(killed).wait(300)
-    one, other = (torch.load(run.folder / "last.pt", weights_only=True)["model"] for run in (whole, killed))
-    assert all(torch.equal(one[name], other[name]) for name in one)
-
-
-def work(run: Run) -> subprocess.Popen:
-    """The run's worker, in this session so that it can be killed."""
-    command = [sys.executable, "-m", "seglib.runs.worker", "train", str(run.folder)]
-    return subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL)
