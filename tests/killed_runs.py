@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from seglib.runs import launcher, worker
+from seglib.runs import launcher, recorder, worker
 from seglib.runs.store import Run
 from seglib.training import trainer
 from seglib.training.checkpoint import load_last, load_weights
@@ -25,6 +25,7 @@ from seglib.training.config import read_config
 from seglib.training.integrity import BEST
 
 LIMIT_S = 240.0
+assert recorder  # all that is heavy is imported here, once, and not by each child
 
 
 def training(run: Run) -> int:

@@ -1,7 +1,8 @@
 """A program for the drills: a save that is killed at its k-th system call, for one k after the other, really.
 
-`python killed_saves.py last|best EVERY [BROKEN]` prints a JSON list, one entry for each kill: what a resume finds then
-(the step of the checkpoint, or the words of a refusal). One process imports torch, each save dies in a child of it.
+`python killed_saves.py KINDS EVERY [BROKEN]`, KINDS = last, best or last,best, prints {kind: list}, one entry a kill:
+what a resume finds then (the step of the checkpoint, or the words of a refusal). One process imports torch, each save
+dies in a child of it.
 """
 
 from __future__ import annotations
@@ -144,4 +145,5 @@ def main(kind: str, every: int, how: str = "") -> list[int | str]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print(json.dumps(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])))
+    kinds, every, *broken = sys.argv[1:]
+    print(json.dumps({kind: main(kind, int(every), *broken) for kind in kinds.split(",")}))
