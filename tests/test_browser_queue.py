@@ -19,7 +19,7 @@ from tiny_run import wait_until
 from seglib.runs import launcher, queue
 from seglib.runs.store import Run
 
-pytestmark = [*browser.MARKS, pytest.mark.timeout(900)]
+pytestmark = browser.MARKS
 
 
 def fill(tab: Page, **values: str) -> None:
@@ -57,6 +57,7 @@ def home(tmp_path) -> Iterator[Path]:
         launcher.escalate(run, grace_s=1.0)
 
 
+@pytest.mark.timeout(900)
 def test_runs_wait_change_places_and_end_with_the_tab_closed(home):
     with running_app(home) as app:
         runs = {name: Run(home / "checkpoints" / name) for name in ("first", "a", "b", "c")}
@@ -78,8 +79,9 @@ def test_runs_wait_change_places_and_end_with_the_tab_closed(home):
             tab.wait_for_timeout(800)
             assert not violations(tab)
             press(tab, "Watch")
-            press(tab, "Stop")
+            tab.get_by_role("button", name="Stop", exact=True).first.wait_for()
             assert not tab.problems
+        launcher.stop(runs["first"])
         assert wait_until(lambda: all(run.state().name == "finished" for run in (runs["b"], runs["c"])), 400), {
             name: (run.state(), run.log_tail(500)) for name, run in runs.items()
         }

@@ -75,6 +75,21 @@ def test_with_room_it_starts_at_once_else_it_joins_the_queue_and_the_form_stays(
     assert Run(home / "checkpoints" / "third").config().model.channels == 3
 
 
+@pytest.mark.parametrize(
+    ("typed", "run_id"), [("酵母 №1", "1"), ("酵母", None), ("../../etc/<b>", "etc-b"), ("con", "")]
+)
+def test_any_name_is_kept_or_refused_in_words(home, typed, run_id):
+    at = page()
+    at.text_input(key="train_name").set_value(typed).run()
+    at.button(key="train_start").click().run()
+    assert not at.exception
+    runs = list_runs(home / "checkpoints")
+    if run_id == "":
+        assert not runs and "reserved" in texts(at)
+    else:
+        assert [run.name for run in runs] == [typed] and (run_id is None or runs[0].id == run_id)
+
+
 def test_start_now_beside_a_running_one_does_not_wait(home):
     submit(home, "first", "second")
     at = page()

@@ -142,7 +142,7 @@ def _taken(run_id: str | None) -> str:
 def _start(start: Callable[..., Run], config: Config, run_id: str | None, name: str) -> None:
     """Watch what begins at once; stay at the form where the run waits for its turn."""
     try:
-        run = start(config, run_id, name=name if run_id and name.strip() != run_id else "")
+        run = start(config, run_id, name=name if name.strip() != run_id else "")
     except InputError as error:
         st.session_state[_ERROR] = str(error)
         st.rerun()
