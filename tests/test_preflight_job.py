@@ -20,6 +20,7 @@ from seglib.experiments import preflight
 from seglib.runs import jobs
 from ui import preflight as card
 from ui import registry
+from ui.preflight_curve import overfit_curve
 
 SHELL = Path(__file__).resolve().parents[1] / "ui" / "shell.py"
 TINY = ["data.crop_px=48", "model.depth=1", "model.channels=2", "training.device=cpu", "training.steps=150"]
@@ -149,7 +150,7 @@ def test_file_names_are_shown_as_they_are():
 
 
 def test_curve_shows_the_chance_and_goes_logarithmic_where_the_loss_jumped():
-    calm = card.overfit_curve({"losses": [0.7, 0.5, 0.1], "chance": 0.6})
+    calm = overfit_curve({"losses": [0.7, 0.5, 0.1], "chance": 0.6})
     assert calm["yAxis"]["type"] == "value" and calm["yAxis"]["max"] == 0.8
     assert calm["series"][0]["markLine"]["data"] == [{"yAxis": 0.6}]
-    assert card.overfit_curve({"losses": [0.7, 90.0, 0.3], "chance": 0.6})["yAxis"]["type"] == "log"
+    assert overfit_curve({"losses": [0.7, 90.0, 0.3], "chance": 0.6})["yAxis"]["type"] == "log"

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -19,9 +18,10 @@ from seglib.experiments.preflight import AMBER, GREEN, RED, Found, Item
 from seglib.runs import jobs
 from seglib.runs.estimate import Estimate
 from seglib.training.config import Config
-from ui import charts, opened, progress, routes
+from ui import opened, progress, routes
 from ui.components.gallery import gallery
 from ui.literal import literal
+from ui.preflight_curve import overfit_curve
 
 SHOWN = "preflight_shown"  # id of the job last started or shown, so that it stays in sight when the form changes
 LIGHTS = {
@@ -184,12 +184,7 @@ def _results(found: Found, job: jobs.Job) -> None:
     """Reds, then ambers, the greens folded; the curve and the samples."""
     for item in preflight.ordered(found.items):
         if item.level != GREEN:
-            st.markdown(line(item))
-    if found.overfit.get("losses"):
-        st.caption("Loss of one batch learned by heart, step by step")
-        st.echarts_chart(
-            overfit_curve(found.overfit), height=CURVE_PX, key=f"preflight_curve_{job.id[:12]}", alt="Loss of one batch"
-        )
+            _item(item, found, job)
     if found.samples:
         st.caption("The first batch, as the network will see it")
         _samples(found.samples, job)
@@ -197,7 +192,15 @@ def _results(found: Found, job: jobs.Job) -> None:
         label = f"{len(fine)} {'check is' if len(fine) == 1 else 'checks are'} fine"
         with st.expander(label, icon=":material/check_circle:", key=f"preflight_fine_{job.id[:12]}"):
             for item in fine:
-                st.markdown(line(item))
+                _item(item, found, job)
+
+
+def _item(item: Item, found: Found, job: jobs.Job) -> None:
+    """The line, and under the one about learning by heart its curve."""
+    st.markdown(line(item))
+    if item.code == "overfit" and found.overfit.get("losses"):
+        key = f"preflight_curve_{job.id[:12]}"
+        st.echarts_chart(overfit_curve(found.overfit), height=CURVE_PX, key=key, alt="Loss of one batch, step by step")
 
 
 def line(item: Item) -> str:
@@ -227,40 +230,3 @@ def _samples(samples: Iterable[dict[str, Any]], job: jobs.Job) -> None:
         noun=("sample", "samples"),
         toggle="Mask outlines",
     )
-
-
-def overfit_curve(overfit: dict[str, Any]) -> dict[str, Any]:
-    """ECharts option: the loss of one batch over the steps, and the best constant answer as a dashed line."""
-    losses, chance = overfit["losses"], overfit["chance"]
-    colour = charts.SPLIT_COLOURS["train"]
-    line_at = {
-        "silent": True,
-        "symbol": "none",
-        "lineStyle": {"type": "dashed", "color": "#999999", "width": 1.5},
-        "label": {"formatter": "best constant answer", "position": "insideEndTop", "color": "inherit"},
-        "data": [{"yAxis": round(chance, 5)}],
-    }
-    series = {
-        "name": "Loss",
-        "type": "line",
-        "data": [[step, round(loss, 5)] for step, loss in enumerate(losses)],
-        "showSymbol": False,
-        "lineStyle": {"width": 2.5},
-        "itemStyle": {"color": colour},
-        "markLine": line_at,
-    }
-    return {
-        "animation": False,
-        "grid": {"left": 8, "right": 16, "top": 12, "bottom": 28, "containLabel": True},
-        "tooltip": {"trigger": "axis"},
-        "xAxis": {"type": "value", "name": "Step", "nameLocation": "middle", "nameGap": 24, "max": "dataMax"},
-        "yAxis": _loss_axis([chance, *losses]),
-        "series": [series],
-    }
-
-
-def _loss_axis(values: list[float]) -> dict[str, Any]:
-    """From 0 up; on a logarithmic axis where the loss jumped."""
-    if max(values) > 10 * values[1] and min(values) > 0:
-        return {"type": "log"}
-    return {"type": "value", "min": 0, "max": math.ceil(10.5 * max(values)) / 10}

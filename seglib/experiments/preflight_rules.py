@@ -137,14 +137,14 @@ def foreground(drawn: Sequence[Drawn]) -> Item:
     share = sum(int((d.target & d.valid).sum()) for d in drawn) / max(1, n_valid)
     empty = sum(not (d.target & d.valid).any() for d in drawn)
     value = f"{share:.1%} of the pixels"
-    text = f"Of {len(drawn)} crops {empty or 'none'} {'has' if empty == 1 else 'have'} no cell"
+    text = f"{empty} of {len(drawn)} crops hold no cell" if empty else f"Each of {len(drawn)} crops holds a cell"
     if not share:
         return Item("foreground", RED, title, value, f"{text}: there is nothing to learn.", _LOOK)
     if empty / len(drawn) > EMPTY_CROPS:
         larger = "Set data.crop_px larger, or give pictures with cells a larger weight in dataset.csv."
         return Item("foreground", AMBER, title, value, f"{text}; the others have to teach what a cell is.", larger)
     if share < EMPTY:
-        text = f"So little is cell that bce pays for calling all of it background; {text.lower()}."
+        text = f"So little is cell that bce pays for calling all of it background; {text[0].lower()}{text[1:]}."
         return Item("foreground", AMBER, title, value, text, "Use loss.name=bce_dice or dice.")
     if share > FULL:
         return Item("foreground", AMBER, title, value, "Nearly all is cell: the mask may be inverted.", _LOOK)

@@ -110,7 +110,7 @@ class Rehearsal:
         work = Work(len(draws), n_val + min(n_val or n_train, n_train), sum(pixels) / len(pixels))
         all_s = image_s * work.validated
         self.report.measured = dict(step_s=step_s, validation_s=all_s, sample_ms=sample_ms, **asdict(work))
-        self.report.add(verdicts.duration(planned(config, work, step_s, all_s), config, all_s))
+        self.report.add(verdicts.duration(planned(config, work, step_s, all_s), config, all_s, others))
 
     def learn(self, device: Device, start: Start, step_s: float) -> None:
         """One batch learned by heart, without augmentation."""

@@ -94,7 +94,7 @@ def speed(step: cost.Step, sample_ms: float, others: float = 0.0) -> Item:
     """sample_ms: processor time of augmenting one sample; others: cores that other programs used meanwhile."""
     title, value = "A step", seconds(step.seconds)
     share = step.share(sample_ms)
-    busy = f" Other programs used {others:.1f} cores meanwhile; without them it is faster." if others > BUSY else ""
+    busy = busy_with(others)
     if not step.limits(sample_ms):
         takes = "under 1 %" if share < 0.01 else f"{share:.0%}"
         text = f"Median of real steps, measured here; augmenting the samples takes {takes} of it on another core.{busy}"
@@ -104,7 +104,12 @@ def speed(step: cost.Step, sample_ms: float, others: float = 0.0) -> Item:
     return Item("speed", AMBER, title, value, text, f"Set training.workers to {workers}, on as many free cores.")
 
 
-def duration(expected: Estimate, config: Config, validation_s: float) -> Item:
+def busy_with(others: float) -> str:
+    """A sentence where other programs used more than a little meanwhile."""
+    return f" Other programs used {others:.1f} cores meanwhile; without them it is faster." if others > BUSY else ""
+
+
+def duration(expected: Estimate, config: Config, validation_s: float, others: float = 0.0) -> Item:
     """Time to the end, as the page says it, by the times measured here."""
     training, title = config.training, "Time to the end"
     epochs = f"{expected.epochs:.2g}" if expected.epochs < 10 else f"{expected.epochs:.0f}"
@@ -115,7 +120,7 @@ def duration(expected: Estimate, config: Config, validation_s: float) -> Item:
     if timed and few:
         wanted = max(LEAST_STEPS, expected.steps / max(expected.epochs, 1e-9)) * expected.seconds_per_step
         more = math.ceil((wanted + 2 * validation_s) / 60)
-        text = f"{text} That is little to learn from."
+        text = f"{text} That is little to learn from.{busy_with(others)}"
         return Item(
             "time", AMBER, title, value, text, f"Set training.minutes to {more} or more, or take a smaller network."
         )
