@@ -262,7 +262,7 @@ def test_data_workers_die_with_the_trainer(data, root, how):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_real_queue_with_nobody_looking(data, root):
-    """One is cancelled, one moved first, one fails for a loss that is not finite, one for its data set is gone."""
+    """One is cancelled, one moved first, one fails because its data set is gone, one has a wild learning rate."""
     gone = make_data(data.parent / "gone")
     wild = {"optimizer__name": "sgd", "optimizer__lr": 10.0, "optimizer__clip_norm": None, "training__steps": 400}
     configs = [
