@@ -1,5 +1,7 @@
 """Names from files are shown as they are, never as markup."""
 
+import re
+
 import pytest
 from markdown_it import MarkdownIt
 from streamlit.testing.v1 import AppTest
@@ -15,6 +17,14 @@ def test_markdown_shows_the_name_itself(name):
     tokens = MarkdownIt("commonmark").enable("strikethrough").parse(literal(name))[1].children
     assert {token.type for token in tokens} <= {"text", "text_special"}
     assert "".join(token.content for token in tokens).replace("\\$", "$") == name  # Streamlit's own: formulas
+
+
+@pytest.mark.parametrize("name", ["see http://a.b/c", "HTTPS://a.b", "www.a.b", "[x](http://a.b)"])
+def test_an_address_is_no_link(name):
+    # as the page finds them in text: mdast-util-gfm-autolink-literal
+    link = re.compile(r"(https?://|www(?=\.))([-.\w]+)([^ \t\r\n]*)", re.IGNORECASE)
+    assert link.search(name) and not link.search(literal(name))
+    assert literal(name).replace("\u2060", "").replace("\\", "") == name
 
 
 def refused():

@@ -143,4 +143,5 @@ def test_a_name_with_markup_is_shown_as_it_is(home):
     run = scored(home, "odd", 0.5)
     run.rename("**bold** <b>x</b> [a](http://b) $x$")
     at = pick(page(), 0)
-    assert r"\*\*bold\*\* \<b>x\</b> \[a\](http://b) \$x\$" in texts(at) and names(at) == [run.name]
+    said = texts(at).replace("\u2060", "")
+    assert r"\*\*bold\*\* \<b>x\</b> \[a\](http://b) \$x\$" in said and names(at) == [run.name]
