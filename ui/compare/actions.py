@@ -34,7 +34,7 @@ def draw(experiment: Experiment, design: Design, standing: Standing) -> None:
 def can_go_on(design: Design, standing: Standing) -> bool:
     """Something is left that nobody will do by itself."""
     if design.sampler == OPTUNA:
-        return standing.over and standing.n_ended < standing.n
+        return bool(standing.problem)
     return bool(standing.planned or standing.failed or standing.stopped or standing.missing)
 
 

@@ -149,7 +149,8 @@ def _asked(design: Design) -> str:
     ]
     seeds = f"seed{'s' if len(design.seeds) > 1 else ''} {', '.join(map(str, design.seeds))}"
     how = {"grid": "all combinations", "one_at_a_time": "one changed at a time", OPTUNA: "a search"}[design.sampler]
-    return " · ".join([*parts, seeds, how])
+    data = str(design.base.get("data", {}).get("path", "")).rstrip("/").rpartition("/")[2]
+    return " · ".join([*parts, seeds, how, f"data set {literal(data)}"])
 
 
 def _standing(experiment: Experiment, standing: Standing) -> None:

@@ -91,7 +91,9 @@ def _design(ready: Ready | None, base: Config) -> tuple[Design | None, str]:
     else:
         problem = "" if factors else "Choose at least one setting that is to differ."
     seeds, n_trials, wrong = _seeds(sampler)
-    target = st.session_state.get("target", TARGET_IOU)
+    target = st.number_input(
+        "Target val IoU", min_value=0.01, max_value=1.0, value=TARGET_IOU, step=0.01, format="%.2f", key="new_target"
+    )
     question = ready.question if ready else _question(factors)
     problem = problem or wrong
     if problem:
