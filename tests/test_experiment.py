@@ -204,6 +204,21 @@ def test_more_seeds_train_only_the_new_ones(discs, root):
         experiments.add_seeds(made, [-1])
 
 
+def test_seeds_are_not_added_to_what_was_trained_on_other_pictures(discs, root):
+    made = experiments.create(design(discs), "losses", root)
+    for run in experiments.start(made):
+        queue.cancel(run)
+    trained(made.runs()[0])
+    first, second = sorted((discs / "images").glob("*.png"))[:2]
+    before = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(InputError, match=rf"has changed since run losses-01.*{first.name}"):
+        experiments.add_seeds(made, [4])
+    assert len(made.runs()) == 2
+    first.write_bytes(before)
+    assert "losses-03" in [run.id for run in experiments.start(made)]
+
+
 def test_a_run_in_the_bin_is_missed_and_made_anew(discs, root):
     made = experiments.create(design(discs), "losses", root)
     first, _ = experiments.start(made)

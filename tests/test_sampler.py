@@ -359,7 +359,7 @@ def test_cancel_sends_the_conductor_home_and_start_goes_on_with_what_waited(disc
 
 def test_a_search_takes_one_seed_and_a_number_of_trials(discs, root):
     base = plain(tiny_config(discs))
-    for told, more in (("one seed", {"seeds": (0, 1), "n_trials": 3}), ("n_trials is None", {})):
+    for told, more in (("one seed", {"seeds": (0, 1), "n_trials": 3}), ("is None; a search needs", {})):
         with pytest.raises(InputError, match=told):
             experiments.create(Design("s", "", base, (RATE,), sampler=OPTUNA, **more), root=root)
     with pytest.raises(InputError, match="search"):

@@ -77,7 +77,10 @@ def listed(args: argparse.Namespace) -> None:
     """One line an experiment: name, question, how it stands."""
     from seglib.experiments import experiment as experiments
 
-    for found in experiments.list_experiments(args.checkpoints):
+    everything = experiments.list_experiments(args.checkpoints)
+    if not everything:
+        print("nothing was asked yet; `experiment ready` lists the questions that are ready-made", file=sys.stderr)
+    for found in everything:
         try:
             design = found.design()
             print(f"{found.id}\t{design.question or design.name}\t{found.standing()}")

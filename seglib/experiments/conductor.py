@@ -52,7 +52,7 @@ class Conductor:
         self.experiment, self.design = experiment, experiment.design()
         self.search = Search(experiment.folder, self.design)
         self._validations: dict[Run, _Validations] = {}
-        self._fingerprints: dict[Any, str] = {}
+        self._read: dict[Any, Any] = {}  # of the pictures, once a process
         self._failures = 0
 
     @property
@@ -149,7 +149,9 @@ class Conductor:
     def _submit(self, trial: Trial) -> None:
         """Put it in the queue, or find that its very config is trained already."""
         config = self.design.config(trial.levels, trial.seed)
-        found = Trained(self.experiment.root, self._fingerprints).run_of(config)
+        trained = Trained(self.experiment.root, self._read)
+        trained.check_pictures(reversed(self.experiment.runs()), config)
+        found = trained.run_of(config)
         if found is not None:
             self._write(replace(trial, run_id=found.id, reused=True, submitted=True))
             return

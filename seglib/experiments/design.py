@@ -114,7 +114,7 @@ class Design:
     def _check_trials(self) -> None:
         if self.sampler == OPTUNA:
             if self.n_trials is None or not 1 <= self.n_trials <= MOST_TRIALS:
-                raise InputError(f"n_trials is {self.n_trials}; a search needs a number from 1 to {MOST_TRIALS}.")
+                raise InputError(f"n_trials (--trials) is {self.n_trials}; a search needs from 1 to {MOST_TRIALS}.")
             if len(self.seeds) != 1:
                 raise InputError(
                     f"a search takes one seed, not {len(self.seeds)}; ask the best few again in a grid of several."

@@ -108,6 +108,8 @@ def start(experiment: Experiment, again: bool = False) -> list[Run]:
             trials[i] = replace(trial, run_id=run_id, reused=run_id != own, submitted=True)
             if not found:
                 wanted.append((config, trials[i]))
+        if wanted:
+            trained.check_pictures(reversed(experiment.runs()), wanted[0][0])
         trials_.write(experiment.folder, trials)
         return back + submit(experiment, design, wanted)
 
