@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import BrokenExecutor
+
 from seglib.exceptions import InputError
 from seglib.training.failed import TrainingFailed
 from seglib.training.room import is_full
@@ -18,6 +20,11 @@ def told(error: BaseException) -> str:
         return "out of memory: a smaller training.batch_size, data.crop_px or model.channels needs less"
     if is_full(error):
         return "disk full: free some space and resume; the last complete checkpoint is untouched"
+    if isinstance(error, BrokenExecutor):
+        return (
+            "a process that prepares samples was killed (the system does that when memory runs out): fewer "
+            "training.workers need less memory; resume goes on from the last checkpoint"
+        )
     if isinstance(error, KeyboardInterrupt):
         return "interrupted by the keyboard or a second signal; resume goes on from the last checkpoint"
     first = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
