@@ -163,11 +163,16 @@ def test_the_drills_of_start_notice_missing_locks(data, root, light, starters):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_ten_times_four_with_real_trainers(data, root, starters):
-    together = starters()
-    counts, states = trainers_of_prepared_runs(data, root, together, times=10)
+def test_ten_times_four_press_start_on_real_trainers(data, root, starters):
+    counts, states = trainers_of_prepared_runs(data, root, starters(), times=10)
     assert (counts, states) == ([1] * 10, ["finished"] * 10)
-    assert trainers_of_the_queue(data, root, together, times=10) == ([1] * 30, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_ten_times_four_advance_a_queue(data, root, light, starters):
+    light(HESITATE)
+    assert trainers_of_the_queue(data, root, starters(), times=10) == ([1] * 30, 0)
 
 
 # -- a stranger with the pid that a record names

@@ -94,7 +94,8 @@ def current(folder: Path, name: str = "run.json", requests: Iterable[str] = ("st
     if lock.is_held(folder, certain=recorded_lives):
         if any((folder / "requests" / r).exists() for r in requests):
             return State("stopping", record.get("reason", ""), since(record))
-        return _as_written(read(folder, name))  # a worker says that it has heard a request, then takes it away
+        # read anew: a worker says that it has heard a request, then takes it away
+        return _as_written(read(folder, name) or record)
     now = at_rest(read(folder, name))  # it may have come to its end between the two looks
     if now.reason == _NEVER_STARTED and time.time() - now.since < LONGEST_START_S and identity.works_on(folder):
         return State("starting", "", now.since)
