@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from made_report import made_report
 from PIL import Image
 from tiny_run import finished_run
 
@@ -33,12 +34,9 @@ from seglib.training.config import to_json
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """(folder with checkpoints/, what was built) of one run; built once for all tests here."""
-    folder = tmp_path_factory.mktemp("report")
-    run = finished_run(folder)
-    shutil.copytree(run.data_path(), folder / "data")
-    return folder, build([run], folder / "reports" / "tiny", zip=True, title="Tiny <b>yeast</b>")
+def made():
+    """(folder with checkpoints/, what was built) of one run."""
+    return made_report()
 
 
 def book_of(report):

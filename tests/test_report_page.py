@@ -63,7 +63,7 @@ def test_the_button_starts_the_job_and_says_where_it_goes(run, monkeypatch):
     at = page()
     assert not at.exception
     assert "`reports/tiny/` beside the folder of the runs" in texts(at)
-    at.button(key="report_start").click().run()
+    at.button(key="report_tiny_start").click().run()
     ((kind, inputs),) = started
     assert kind == "report" and inputs["runs"] == [str(run.folder)]
     assert inputs["out"] == str(run.folder.parents[1] / "reports" / "tiny")
@@ -76,7 +76,7 @@ def test_what_was_made_can_be_taken_away(run):
     assert not at.exception
     labels = [button.proto.label for button in at.get("download_button")]
     assert [label.split(" (")[0] for label in labels] == ["Zip to hand in", "Notebook", "HTML page"]
-    assert at.button(key="report_start").label == "Make it again"
+    assert at.button(key="report_tiny_start").label == "Make it again"
     assert r"a note \*with\* stars" in texts(at)
 
 
@@ -84,13 +84,13 @@ def test_files_that_are_gone_are_not_offered(run):
     finish(job_of(run), places.folder_named("tiny"))
     (places.folder_named("tiny") / "report.zip").unlink()
     at = page()
-    assert not at.get("download_button") and at.button(key="report_start").label == "Make a report"
+    assert not at.get("download_button") and at.button(key="report_tiny_start").label == "Make a report"
 
 
 @pytest.mark.parametrize("name", ["../up", "", "a/b", "CON/", ".hidden", "abc."])
 def test_a_name_that_is_no_name_is_refused(run, name):
     at = page()
-    at.text_input(key="report_name").set_value(name).run()
+    at.text_input(key="report_name_tiny").set_value(name).run()
     assert not at.exception and "report name" in at.error[0].value and not at.button
 
 
@@ -100,7 +100,7 @@ def test_a_failed_job_says_why_and_can_be_tried_again(run):
     write_json(job.folder / "job.json", {"kind": "report"})
     record.update(job.folder, "failed", "the report's cell `x` failed: no", name="job.json")
     at = page()
-    assert "no" in texts(at) and at.button(key="report_start").label == "Make a report"
+    assert "no" in texts(at) and at.button(key="report_tiny_start").label == "Make a report"
 
 
 def test_the_same_report_is_one_job_until_something_changes(run, tmp_path):

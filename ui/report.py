@@ -20,14 +20,19 @@ _JOB, _ERROR = "report_job", "report_error"
 
 
 def draw(runs: Sequence[Run], experiments: Sequence[Any] = (), *, key: str = "report") -> None:
-    """One report of these runs and experiments. Several such parts on one page need a `key` each."""
+    """One report of these runs and experiments. Several such parts on one page need a `key` each.
+
+    The name is kept for each of them: another experiment never goes into the folder of the one before by itself.
+    """
     if not runs and not experiments:
         st.caption("Choose runs to make a report of them.")
         return
     first = experiments[0].id if experiments else runs[0].id if len(runs) == 1 else "comparison"
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Name", first[:60], key=f"{key}_name", max_chars=60, width=240)
-        title = st.text_input("Title", "", key=f"{key}_title", max_chars=120, placeholder="Segmenting yeast cells")
+        name = st.text_input("Name", first[:60], key=f"{key}_name_{first}", max_chars=60, width=240)
+        title = st.text_input(
+            "Title", "", key=f"{key}_title_{first}", max_chars=120, placeholder="Segmenting yeast cells"
+        )
     try:
         folder = places.folder_named(name.strip())
         asked = request.inputs(runs, experiments, folder, title.strip())
@@ -35,7 +40,7 @@ def draw(runs: Sequence[Run], experiments: Sequence[Any] = (), *, key: str = "re
         st.error(literal(error), icon=":material/error:")
         return
     st.caption(_where(folder.name, (folder / places.NOTEBOOK).exists()))
-    _job_of(asked, key)
+    _job_of(asked, f"{key}_{folder.name}")
 
 
 def _where(name: str, exists: bool) -> str:

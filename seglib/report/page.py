@@ -167,14 +167,18 @@ def _allowed(tag: str, name: str, value: str) -> bool:
 
 
 def _with_pictures(html: str, cell: NotebookNode, folder: Path) -> str:
-    """Pictures attached to the cell, or files in the notebook's folder, as data in the page."""
+    """Pictures attached to the cell, or files in the notebook's folder, as data in the page; of others a word."""
 
     def inlined(found: re.Match) -> str:
-        source = unescape(found.group(2))
-        data = _attached(cell, source) or _file(folder, source)
-        return f"{found.group(1)}{data}{found.group(3)}" if data else found.group(0)
+        tag = found.group(0)
+        source = re.search(r'\bsrc="([^"]*)"', tag)
+        name = unescape(source.group(1)) if source else ""
+        data = name if name.startswith("data:image/") else _attached(cell, name) or _file(folder, name)
+        if not data:
+            return f"<em>[the picture {escape(name)} is not in this page]</em>"
+        return tag.replace(source.group(0), f'src="{data}"')
 
-    return re.sub(r'(<img\b[^>]*?\bsrc=")([^"]+)(")', inlined, html)
+    return re.sub(r"<img\b[^>]*>", inlined, html, flags=re.IGNORECASE)
 
 
 def _attached(cell: NotebookNode, source: str) -> str:

@@ -58,7 +58,8 @@ def made(job: jobs.Job) -> Made | None:
 
 
 def _stamp(runs: Sequence[Run], experiments: Sequence[Any], out: Path) -> str:
-    parts: list[Any] = [_of_run(run) for run in runs]
+    of_trials = [run for experiment in experiments for run in experiment.runs()]
+    parts: list[Any] = [_of_run(run) for run in dict.fromkeys([*runs, *of_trials])]
     parts += [
         _text(experiment.folder / name) for experiment in experiments for name in ("experiment.json", "trials.json")
     ]
