@@ -19,7 +19,7 @@ from ui.literal import literal
 
 # Where a run computes, and how often it looks: they decide no network
 _NO_QUESTION = {"training.device", "training.workers", "training.precision", "training.validate_every", "model.extra"}
-_ALL_AT_FIRST = 3  # so many choices are all ticked at once
+_TICKED_AT_FIRST = 3  # the base's own value among them
 _SPECS = {spec.path: spec for spec in specs(Config) if not spec.path.startswith("recipe.")}
 
 
@@ -44,7 +44,8 @@ def choose(key: str, base: Mapping[str, Any], given: Factor | None, ranges: bool
         start = given.values if given is not None else (base.get(key),)
         return _numbers(spec, label, start, ranges, name)
     options = _options(key, spec)
-    first = options if len(options) <= _ALL_AT_FIRST else [base.get(key)] if base.get(key) in options else []
+    own = [base.get(key)] if base.get(key) in options else []
+    first = [*own, *(option for option in options if option not in own)][:_TICKED_AT_FIRST]
     return _ticked(key, label, options, first, name)
 
 
