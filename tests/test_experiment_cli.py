@@ -63,7 +63,8 @@ def test_a_question_is_asked_waited_for_and_read(capsys, root, discs):
 def test_ready_made_questions_are_listed_and_asked(capsys, held, discs):
     _, out, _ = told(capsys, "ready")
     assert "which_loss\tWhich loss?" in out
-    code, _, err = asked(capsys, held, discs, "loss", "--ready", "which_loss", "--seeds", 1, 2)
+    code, _, err = asked(capsys, held, discs, "loss", "--ready", "which_loss", "--seeds", 1, 2, "--target", 0.8)
+    assert find_experiment("loss", held).design().target_iou == 0.8
     assert (code, "6 runs put in the queue" in err) == (0, True)
     _, out, _ = told(capsys, "list", "--checkpoints", held)
     assert out == "loss\tWhich loss?\t6 trials: 6 queued\n"

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -223,7 +224,8 @@ def _design(args: argparse.Namespace) -> Design:
         if args.sampler or args.trials:
             raise InputError("--ready says itself how it is asked; leave --sampler and --trials out.")
         seeds = tuple(args.seeds or (0, 1))
-        return ready_made.design(args.ready, base, seeds, name=args.name)
+        made = ready_made.design(args.ready, base, seeds, name=args.name)
+        return replace(made, target_iou=args.target, question=args.question or made.question)
     sampler = args.sampler or "grid"
     factors = tuple(map(parse_factor, args.factors))
     seeds = tuple(args.seeds or ((0,) if sampler == "optuna" else (0, 1)))
