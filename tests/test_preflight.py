@@ -11,14 +11,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import make_disc_data
+from conftest import make_disc_data, real_data
 
 from seglib.data.dataset import open_dataset, write_csv
+from seglib.data.demo import make_demo
 from seglib.experiments import preflight, preflight_job, preflight_report, preflight_rules, preflight_training
 from seglib.experiments import preflight_verdicts as verdicts
 from seglib.experiments.cost import Step
 from seglib.experiments.preflight_machine import Memory, resident
-from seglib.experiments.preflight_overfit import chance, constant_loss
+from seglib.experiments.preflight_overfit import Overfit, chance, constant_loss, ranked
 from seglib.models import registry
 from seglib.runs.estimate import HERE
 from seglib.settings import plain
@@ -46,6 +47,10 @@ from seglib.models.unet import UNet
 class Sigmoid(UNet):
     def construct_output_module(self):
         return nn.Sequential(nn.Conv2d(self.channels_at(0), 1, 1), nn.Sigmoid())
+
+class ReluAtTheEnd(UNet):
+    def construct_output_module(self):
+        return nn.Sequential(nn.Conv2d(self.channels_at(0), 1, 1), nn.ReLU())
 
 class Biased(UNet):
     def __init__(self, **unet):
@@ -153,6 +158,27 @@ def test_a_learning_rate_that_cannot_work_is_red_twice(data, tmp_path, lr):
     assert "optimizer.lr" in item(found, "overfit").remedy
 
 
+def test_a_slow_start_is_amber_where_cells_are_told_apart_already():
+    def verdict(last, ranked_after):
+        losses = (0.65, *[0.6] * 29, last)
+        told = Overfit(losses, 0.56, 0.0, 0.0, 0.44, ranked_after, 4, -2.0, 1.0)
+        return verdicts.overfits(told, resolve()).level
+
+    assert [verdict(0.49, 0.90), verdict(0.49, 0.50), verdict(0.64, 0.90)] == ["amber", "red", "red"]
+    assert [verdict(0.46, 0.50), verdict(0.30, 0.99)] == ["amber", "green"]
+
+
+def test_pairs_told_apart_are_the_area_under_the_roc_curve(data):
+    from sklearn.metrics import roc_auc_score
+
+    config = config_of(data)
+    batch = collate([Draws(open_dataset(data), config)[k] for k in range(2)])
+    logits = torch.randn(batch.x.shape, generator=torch.Generator().manual_seed(0)).round(decimals=1) + batch.target
+    seen = batch.valid > 0
+    assert ranked(logits, batch) == pytest.approx(roc_auc_score(batch.target[seen], logits[seen]))
+    assert ranked(torch.zeros_like(logits), batch) == 0.5
+
+
 def test_settings_that_do_not_fit_the_pictures(data, tmp_path):
     found = checked(
         config_of(data, model__depth=6, model__channels=1, data__crop_px=32, training__batch_size=2), tmp_path
@@ -217,6 +243,7 @@ def test_a_time_budget_too_short_is_amber_with_the_minutes_it_needs(data, tmp_pa
     ("name", "reds"),
     [
         ("Sigmoid", {"output"}),
+        ("ReluAtTheEnd", {"output"}),
         ("Biased", {"loss_at_start"}),
         ("Dead", {"output", "overfit", "gradients"}),
         ("Unused", set()),
@@ -338,3 +365,13 @@ def test_watching_leaves_the_numbers_alone(data):
         losses.append([trainer.step(batch, 100)["loss"] for _ in range(2)])
     assert losses[0] == losses[1] and len(calls) > 50
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["quick", "exercise", "best"])
+@pytest.mark.parametrize("name", ["demo", "colony", "brightfield"])
+def test_presets_on_real_images_are_green_but_for_the_time(tmp_path, preset, name):
+    """How long it takes depends on what else the machine does."""
+    folder = make_demo(tmp_path / "demo", n_images=12) if name == "demo" else real_data(name)
+    config = resolve(preset, settings={"data.path": str(folder), "training.device": "cpu"})
+    assert set(not_green(checked(config, tmp_path))) <= {"time"}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 from seglib.metrics import Counts
@@ -16,6 +17,7 @@ from seglib.training.loader import Batch
 from seglib.training.trainer import Trainer, TrainingFailed
 
 STEPS = 30
+RANKED_MOST = 50_000
 CONSTANTS = tuple(k / 100 for k in range(2, 99, 4))  # probabilities tried as the answer everywhere
 
 
@@ -23,7 +25,8 @@ CONSTANTS = tuple(k / 100 for k in range(2, 99, 4))  # probabilities tried as th
 class Overfit:
     """losses: before each step and after the last one taken. chance: of the best constant answer.
 
-    iou_before, iou_after: over the batch, None where it has no cell and none is found. failed: why it broke off, or ''.
+    iou_before, iou_after: over the batch, None where it has no cell and none is found. ranked_before, ranked_after: how
+    often a cell's pixel is given more than one of the background, 0.5 by chance. failed: why it broke off, or ''.
     low, high: the smallest and the largest logit after it.
     """
 
@@ -31,6 +34,8 @@ class Overfit:
     chance: float
     iou_before: float | None
     iou_after: float | None
+    ranked_before: float
+    ranked_after: float
     n_samples: int
     low: float
     high: float
@@ -63,7 +68,16 @@ def overfit(
     seen = last[batch.valid > 0]
     low, high = (float(v) for v in (seen.min(), seen.max())) if seen.numel() else (0.0, 0.0)
     return Overfit(
-        tuple(losses), chance(trainer, batch), iou(first, batch), iou(last, batch), len(batch.names), low, high, failed
+        losses=tuple(losses),
+        chance=chance(trainer, batch),
+        iou_before=iou(first, batch),
+        iou_after=iou(last, batch),
+        ranked_before=ranked(first, batch),
+        ranked_after=ranked(last, batch),
+        n_samples=len(batch.names),
+        low=low,
+        high=high,
+        failed=failed,
     )
 
 
@@ -92,6 +106,19 @@ def constant_loss(trainer: Trainer, batch: Batch, p: float) -> float:
 def chance(trainer: Trainer, batch: Batch) -> float:
     """The least loss of a constant answer: what one gets knowing the share of foreground and nothing else."""
     return min(constant_loss(trainer, batch, p) for p in CONSTANTS)
+
+
+def ranked(logits: Tensor, batch: Batch) -> float:
+    """Share of pairs (a valid pixel of a cell, one of the background) in which the cell's has the larger logit; equal
+    ones count half (Mann & Whitney 1947, the area under the ROC curve). 0.5 where there are no pairs. Of at most
+    RANKED_MOST pixels, evenly spread."""
+    seen, true = logits[batch.valid > 0].numpy(), (batch.target[batch.valid > 0] > 0).numpy()
+    every = max(1, len(seen) // RANKED_MOST)
+    seen, true = seen[::every], true[::every]
+    n_cell, n_other = int(true.sum()), int((~true).sum())
+    if not n_cell or not n_other:
+        return 0.5
+    return float((rankdata(seen)[true].sum() - n_cell * (n_cell + 1) / 2) / (n_cell * n_other))
 
 
 def iou(logits: Tensor, batch: Batch) -> float | None:

@@ -26,6 +26,7 @@ BUSY = 0.5  # cores that others use, from which on it is said
 LEARNED, HARDLY = 0.4, 0.15  # share of the chance loss that 30 steps take away; see the decision note
 START_ROOM, START_FAR = 1.25, 4.0  # factors on what constant answers give
 UNDECIDED = (0.02, 0.1, 0.3, 0.5, 0.7)  # probabilities that an untrained network may give everywhere
+RANKED, RANKED_MORE, FALL = 0.8, 0.1, 0.1  # pairs told apart, by so much more than at first; fall of the loss
 BLOWN = 3.0  # times the loss at the start that it may reach on its way
 NO_GRADIENT = 0.5  # share of the weights
 STEADY = 1e-5  # spread of logits below which they are all the same
@@ -113,7 +114,7 @@ def duration(expected: Estimate, config: Config, validation_s: float, others: fl
     """Time to the end, as the page says it, by the times measured here."""
     training, title = config.training, "Time to the end"
     epochs = f"{expected.epochs:.2g}" if expected.epochs < 10 else f"{expected.epochs:.0f}"
-    value = f"{minutes(expected.minutes)}, {expected.steps:,} steps, {epochs} epochs"
+    value = f"{minutes(expected.minutes)}, {_many(expected.steps, 'step')}, {epochs} epochs"
     text = f"Measured here: {seconds(expected.seconds_per_step)} a step, {seconds(validation_s)} a validation."
     timed = training.minutes is not None and expected.minutes >= training.minutes * 0.999
     few = expected.steps < LEAST_STEPS or expected.epochs < LEAST_EPOCHS
@@ -211,9 +212,17 @@ def overfits(found: Overfit, config: Config) -> Item:
         return Item("overfit", RED, title, value, text, slower)
     if learned >= LEARNED:
         return Item("overfit", GREEN, title, value, f"{told}.")
-    if learned >= HARDLY:
-        return Item("overfit", AMBER, title, value, f"It learns slowly: {told}.", lower)
+    tells = found.ranked_after >= RANKED and found.ranked_after - found.ranked_before >= RANKED_MORE
+    if learned >= HARDLY or (tells and last < (1 - FALL) * first):
+        text = (
+            f"It learns slowly: {told}; a cell's pixel is given more than another in {found.ranked_after:.0%} of pairs."
+        )
+        return Item("overfit", AMBER, title, value, text, "Give it time, or set optimizer.lr some times higher.")
     return Item("overfit", RED, title, value, f"It did not learn one batch: {told}.", lower)
+
+
+def _many(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _ratio(value: float | None) -> str:
