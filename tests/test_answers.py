@@ -154,3 +154,21 @@ def test_a_run_without_validation_has_no_outcome(tmp_path):
     for table in run.folder.glob("validation/*/images.parquet"):
         table.unlink()
     assert outcome(run) is None
+
+
+def test_seeds_far_apart_are_said_where_the_interval_hides_them():
+    """Two seeds that agree in sign alone: one network did not train at all."""
+    runs = [
+        setup("none", 0, left(0.0005, 0)),
+        setup("none", 1, left(0.92, 0)),
+        setup("group", 0, left(0.93, 0)),
+        setup("group", 1, left(0.925, 0)),
+    ]
+    (sentence,) = answered(*runs).sentences
+    assert "group is ahead of none by 46.8 points" in sentence
+    assert sentence.endswith("2 seeds; by how much depends on the seed (+93.0, +0.5).")
+
+
+def test_notes_say_which_interval_was_made_how():
+    found = answered(*(setup(name, 0, left(0.9, seed=i)) for i, name in enumerate(("bce", "dice", "focal"))))
+    assert sum("dice − bce" in note for note in found.notes) == 1

@@ -222,6 +222,9 @@ def _notes(key: str, setups: Sequence[Setup], differences: Sequence[Difference])
     averaged = (
         [f"Averaged over {', '.join(others)}: only runs that agree in all of these are paired."] if others else []
     )
-    methods = sorted({d.method for d in differences})
+    of_method: dict[str, list[str]] = {}
+    for d in differences:
+        of_method.setdefault(d.method, []).append(f"{d.a} − {d.b}")
+    methods = [f"Interval of {', '.join(pairs)}: {method}" for method, pairs in of_method.items()]
     several = f"{len(differences)} comparisons, each with its own 95 % interval: with many, one may be wrong by chance."
     return (*averaged, *methods, *([several] if len(differences) > 1 else []), *([BEST_OF_SEEN] if differences else []))

@@ -29,7 +29,7 @@ def claim(d: Difference) -> str:
         return f"{d.a} and {d.b} cannot be told apart: difference {_signed(d.points)} points, {interval}{_doubt(d)}."
     if doubt := _doubt(d):
         return f"{d.a} is not shown to be ahead of {d.b}: {_signed(d.points)} points, {interval}{doubt}."
-    return f"{d.a} is ahead of {d.b} by {d.points:.1f} points, {interval}{_over_seeds(d)}."
+    return f"{d.a} is ahead of {d.b} by {d.points:.1f} points, {interval}{_over_seeds(d)}{_far_apart(d)}."
 
 
 def scope_of(units: Units) -> str:
@@ -42,21 +42,16 @@ def scope_of(units: Units) -> str:
 
 def method_of(units: Units, n_images: int) -> str:
     """How the interval was made, for the small print."""
+    same = f"{statistics.DRAWS} draws, both set-ups on the same draw"
     if units.kind == "groups":
-        return (
-            f"Intervals: bootstrap over {units.n} groups of val images ({n_images} images), {statistics.DRAWS} draws, "
-            "both set-ups on the same draw."
-        )
+        return f"bootstrap over {units.n} groups of val images ({n_images} images), {same}."
     about = (
-        f"Intervals: circular bootstrap over blocks of {units.block} consecutive frames ({n_images} frames, about "
-        f"{units.n} blocks), as long as the autocorrelation of the differences asks; {statistics.DRAWS} draws, both "
-        f"set-ups on the same draw. With fewer than {statistics.MIN_GROUPS} groups they say nothing of another movie."
+        f"circular bootstrap over about {units.n} blocks of {units.block} consecutive frames ({n_images} frames), as "
+        f"long as the autocorrelation of the differences asks; {same}. With fewer than {statistics.MIN_GROUPS} groups it "
+        "says nothing of another movie."
     )
-    return (
-        about
-        if units.n >= statistics.MIN_BLOCKS
-        else f"{about} Fewer than {statistics.MIN_BLOCKS} blocks: no interval."
-    )
+    enough = units.n >= statistics.MIN_BLOCKS
+    return about if enough else f"{about} Fewer than {statistics.MIN_BLOCKS} blocks: no interval."
 
 
 def _turned(d: Difference) -> Difference:
@@ -82,6 +77,14 @@ def _over_seeds(d: Difference) -> str:
     if d.seed_low is None:
         return "" if d.n_seeds > 1 else ": another seed may turn it"
     return f", over seeds {_plain(d.seed_low)} to {_plain(d.seed_high)}"
+
+
+def _far_apart(d: Difference) -> str:
+    """The interval is over images: where seeds differ by more than it is wide, it does not tell the size of the lead."""
+    values = [value for _, value in d.per_seed]
+    if d.seed_low is not None or max(values) - min(values) <= max((d.high or 0.0) - (d.low or 0.0), 1.0):
+        return ""
+    return f"; by how much depends on the seed ({', '.join(map(_signed, values))})"
 
 
 def _seeds(d: Difference) -> str:
