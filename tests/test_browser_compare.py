@@ -7,6 +7,7 @@ import pytest
 from browser import SETTLED, running_app, visit
 from made_up_runs import made_up_run
 from playwright.sync_api import expect
+from test_accessibility import violations
 
 from seglib.runs import queue
 
@@ -36,6 +37,7 @@ def test_what_is_compared_stands_in_the_address(app, tab):
     assert "runs=two%2Cone" in tab.url and "x=by+minutes" in tab.url and "target=0.75" in tab.url
     visit(tab, tab.url)
     expect(tab.get_by_text("target 0.75 reached")).to_be_visible()
+    assert not violations(tab)
     assert not tab.problems
 
 
@@ -43,6 +45,7 @@ def test_a_question_becomes_runs_that_wait_and_can_be_cancelled(app, tab):
     visit(tab, f"{app}/compare?show=New+experiment")
     tab.get_by_role("button", name="Which loss?").click()
     expect(tab.get_by_text("6 runs to train")).to_be_visible()
+    assert not violations(tab)
     tab.get_by_role("button", name="Start", exact=True).click()
     expect(tab.get_by_text("6 queued")).to_be_visible()
     assert "experiment=which-loss" in tab.url
@@ -51,4 +54,5 @@ def test_a_question_becomes_runs_that_wait_and_can_be_cancelled(app, tab):
     tab.get_by_role("button", name="Cancel", exact=True).click()
     tab.get_by_role("button", name="Cancel the experiment").click()
     expect(tab.get_by_text("6 stopped")).to_be_visible()
+    assert not violations(tab)
     assert not tab.problems

@@ -96,6 +96,13 @@ def test_runs_without_validation_without_events_and_with_half_a_line(make):
     assert runs_table.rows([torn])[0]["steps"] == 30
 
 
+def test_runs_that_learned_nothing_are_named(make):
+    make("good"), make("waiting", val=[None], state="queued")
+    table = runs_table.rows([make("dead", val=[0.02], train=[0.02]), make("fair", val=[0.4], train=[0.4])])
+    assert [row["run"] for row in runs_table.collapsed(table)] == ["dead"]
+    assert runs_table.collapsed([{**table[0], "live": True}]) == []
+
+
 def test_runs_of_other_pictures_are_not_to_be_compared(make):
     a, b, other = make("a"), make("b"), make("c", fingerprint="two")
     (b.folder / "environment.json").unlink()

@@ -20,10 +20,11 @@ from seglib.runs.store import Run
 from seglib.settings import flatten, plain, specs
 from seglib.training.config import Config
 
-__all__ = ["best", "comparable", "curves", "differing", "label", "recipe_text", "rows", "value_text"]
+__all__ = ["best", "collapsed", "comparable", "curves", "differing", "label", "recipe_text", "rows", "value_text"]
 
 ALL, SAMPLE = "all", "sample"  # what a train IoU is of
 RECIPE = "recipe"  # one key for the whole augmentation
+COLLAPSED = 0.1  # a network that calls everything cell does better on most pictures
 MOST_CHANGES = 3  # of a recipe that are named one by one
 _LABELS = {
     "data.path": "Data set",
@@ -64,6 +65,12 @@ def best(table: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The row of the highest best val IoU, the first of equals; None where no run has one."""
     scored = [row for row in table if row["best_val_iou"] is not None]
     return max(scored, key=lambda row: row["best_val_iou"]) if scored else None
+
+
+def collapsed(table: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of ended runs that learned next to nothing: best val IoU below COLLAPSED."""
+    ended = (row for row in table if not row["live"] and row["best_val_iou"] is not None)
+    return [row for row in ended if row["best_val_iou"] < COLLAPSED]
 
 
 def comparable(runs: Sequence[Run]) -> str:

@@ -122,6 +122,13 @@ def _draw(experiment: Experiment, before: bool) -> None:
         st.info("No run has ended yet. This page fills up by itself as they do.", icon=":material/hourglass_top:")
     if standing.running:
         st.caption("A run counts below once it has ended.")
+    if collapsed := runs_table.collapsed(rows):
+        names = literal("; ".join(row["name"] for row in collapsed))
+        st.warning(
+            f"Learned next to nothing (best val IoU below {runs_table.COLLAPSED:g}): {names}. Such a run rules every "
+            "mean and difference it is in; look at its loss curve before you believe a sentence below.",
+            icon=":material/trending_flat:",
+        )
     if cut := standing.stopped + standing.failed:
         st.caption(f":material/warning: {cut} ended before their time; what they reached counts below all the same.")
     try:

@@ -86,9 +86,9 @@ def columns(target: float) -> dict[str, Any]:
     sample = "of a fixed sample of train images, as many as there are val images"
     return {
         "Line": text("", width=44, help="As the run is drawn in the curves."),
-        "Run": text(width=120, pinned=True),
+        "Run": text(width=190, pinned=True),
         "Mark": text(
-            width=130,
+            width=165,
             help=f"★ the best val IoU of this table. ✓ at or above the target {target:g}. Not independent: train and "
             f"val are {NOT_INDEPENDENT}, their IoU flatters.",
         ),
