@@ -6,6 +6,7 @@ import functools
 import tempfile
 from pathlib import Path
 
+import pytest
 from tiny_run import finished_run
 
 from seglib.report import build
@@ -16,4 +17,7 @@ from seglib.report.making import Report
 def made_report() -> tuple[Path, Report]:
     folder = Path(tempfile.mkdtemp(prefix="made-report-"))
     run = finished_run(folder)
-    return folder, build([run], folder / "reports" / "tiny", zip=True, title="Tiny <b>yeast</b>")
+    (folder / "home").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(folder / "home"))
+        return folder, build([run], folder / "reports" / "tiny", zip=True, title="Tiny <b>yeast</b>")

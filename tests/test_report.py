@@ -7,8 +7,10 @@ import json
 import re
 import shutil
 import zipfile
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
@@ -21,9 +23,11 @@ import seglib.report
 from seglib.cli import main
 from seglib.data.dataset import open_dataset
 from seglib.exceptions import InputError
+from seglib.experiments.answers import Difference, FactorAnswer, Level
+from seglib.experiments.statistics import Units
 from seglib.metrics import count, pooled
 from seglib.places import REPOSITORY
-from seglib.report import build, comments, notebook, page, places, predictions
+from seglib.report import answers, build, comments, kernel, notebook, page, places, predictions
 from seglib.report.kernel import Session
 from seglib.report.mistakes import once_a_place
 from seglib.report.shown import Plot
@@ -90,6 +94,10 @@ def table(output):
     data = output.get("data", {})
     kind = next(k for k in ("image/png", "text/html", "text/plain") if k in data)
     return kind, data[kind]
+
+
+def test_the_persons_own_jupyter_and_ipython_are_left_alone(made):
+    assert list((made[0] / "home").iterdir()) == []
 
 
 def test_no_path_of_this_machine_is_in_it(made):
@@ -318,3 +326,79 @@ def test_best_middle_and_worst_share_no_image():
         if n >= 9:
             assert chosen[0] == [n - 1, n - 2, n - 3] and chosen[1] == [0, 1, 2]
             assert abs(sum(chosen[2]) / 3 - (n - 1) / 2) <= 0.5
+
+
+# -- the kernel
+
+
+def code_cell(source: str, name: str = ""):
+    cell = nbformat.v4.new_code_cell(source)
+    return comments.mark(cell, name) if name else cell
+
+
+def test_a_failing_cell_of_the_author_does_not_stop_the_report(tmp_path):
+    cells = [code_cell("1 / 0"), code_cell("import sys; print('w', file=sys.stderr); __name__", "ours")]
+    book = notebook.notebook(cells, {})
+    told = []
+    failed = notebook.run(book, Session(tmp_path), lambda fraction, text: told.append((fraction, text)))
+    assert failed == ["a cell of your own failed: ZeroDivisionError: division by zero"]
+    assert book.cells[0].outputs[0].ename == "ZeroDivisionError"
+    assert [o.data["text/plain"] for o in book.cells[1].outputs] == ["'__main__'"], "no stderr of ours is kept"
+    assert told == [(0.0, "cell 1 of 2"), (0.5, "cell 2 of 2"), (1.0, "2 cells")]
+
+
+class NoKernel:
+    """A session whose every cell ends with `error`."""
+
+    def __init__(self, error: str = ""):
+        self.error = error
+
+    @contextmanager
+    def started(self, book):
+        yield lambda cell, index: self.error
+
+
+def test_a_failing_cell_of_ours_is_one_line():
+    book = notebook.notebook([code_cell("curves(study)", "curves")], {})
+    with pytest.raises(InputError, match=r"the report's cell `curves\(study\)` failed: ValueError: no"):
+        notebook.run(book, NoKernel("ValueError: no"))
+
+
+def test_cancel_ends_it_between_two_cells():
+    book, asked = notebook.notebook([code_cell("1", "a"), code_cell("2", "b")], {}), iter([False, True])
+    told = []
+    with pytest.raises(kernel.Stopped):
+        notebook.run(book, NoKernel(), lambda fraction, text: told.append(text), lambda: next(asked))
+    assert told == ["cell 1 of 2"]
+
+
+# -- what an experiment says
+
+SENTENCE = "dice is ahead of bce by 0.6 points, 95 % interval 0.1 to 1.0, within this one movie, 2 seeds <b>"
+
+
+def test_an_answer_is_quoted_word_for_word(tmp_path, monkeypatch):
+    def level(name, ious):
+        points = tuple((seed, f"{name}-{seed}", iou) for seed, iou in enumerate(ious))
+        return Level(
+            name, tuple(p[1] for p in points), points, sum(ious) / 2, min(ious), max(ious), 0.9, None, 0.8, 3.0
+        )
+
+    levels = (level("bce", (0.90, 0.902)), level("dice", (0.906, 0.92)))
+    units = Units("blocks", 7, 12, ())
+    found = Difference("dice", "bce", 0.6, 0.1, 1.0, ((0, 0.6), (1, -0.2)), None, None, "this movie", "m", 2, units)
+    answered = FactorAnswer("loss.name", "Loss", levels, (found,), (SENTENCE,), ("a note",))
+    monkeypatch.setattr(answers, "_answers", lambda experiment: (answered,))
+    study = Study([finished_run(tmp_path)], [SimpleNamespace(id="which")])
+    said = answers.answer_to_factor(study, "which", "loss.name").parts
+    assert said[0].lines == (SENTENCE,) and said[1].lines == ("a note",)
+    assert "2 seeds &lt;b&gt;" in said[0]._repr_mimebundle_()["text/html"]
+    table, differences = answers.table_of_factor(study, "which", "loss.name").parts
+    assert [row[:5] + row[-1:] for row in table.rows] == [
+        ("bce", "2", "0.9010", "0.9000", "0.9020", "no"),
+        ("dice", "2", "0.9130", "0.9060", "0.9200", "✓"),
+    ]
+    assert differences.rows == (("dice − bce", "+0.60", "+0.10 to +1.00", "2", "+0.60, −0.20", "–", "this movie"),)
+    assert isinstance(answers.plot_of_factor(study, "which", "loss.name"), Plot)
+    assert "says nothing of model.norm" in answers.answer_to_factor(study, "which", "model.norm").lines[0]
+    assert "not among those" in answers.plot_of_factor(study, "another", "loss.name").lines[0]
