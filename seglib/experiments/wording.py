@@ -47,8 +47,8 @@ def method_of(units: Units, n_images: int) -> str:
         return f"bootstrap over {units.n} groups of val images ({n_images} images), {same}."
     about = (
         f"circular bootstrap over about {units.n} blocks of {units.block} consecutive frames ({n_images} frames), as "
-        f"long as the autocorrelation of the differences asks; {same}. With fewer than {statistics.MIN_GROUPS} groups it "
-        "says nothing of another movie."
+        f"long as the autocorrelation of the differences asks; {same}. With fewer than {statistics.MIN_GROUPS} groups "
+        "it says nothing of another movie."
     )
     enough = units.n >= statistics.MIN_BLOCKS
     return about if enough else f"{about} Fewer than {statistics.MIN_BLOCKS} blocks: no interval."
@@ -80,7 +80,7 @@ def _over_seeds(d: Difference) -> str:
 
 
 def _far_apart(d: Difference) -> str:
-    """The interval is over images: where seeds differ by more than it is wide, it does not tell the size of the lead."""
+    """The interval is over images: where seeds differ by more than it is wide, it does not tell how far ahead."""
     values = [value for _, value in d.per_seed]
     if d.seed_low is not None or max(values) - min(values) <= max((d.high or 0.0) - (d.low or 0.0), 1.0):
         return ""
