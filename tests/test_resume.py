@@ -183,3 +183,12 @@ def test_the_same_data_is_the_same_and_is_written_once(ended):
     before = (ended.folder / "data.json").stat().st_mtime_ns
     assert resumed(ended) == ""
     assert (ended.folder / "data.json").stat().st_mtime_ns == before
+
+
+def test_a_stop_is_heard_while_the_pictures_are_read(tmp_path):
+    made = launcher.create(tiny_config(make_data(tmp_path / "data")), "new", tmp_path / "checkpoints")
+    (made.folder / "requests").mkdir()
+    (made.folder / "requests" / "stop").touch()
+    state = worker.run_training(made.folder)
+    assert (state.name, state.reason) == ("stopped", "as asked, before its first step")
+    assert not (made.folder / "events.jsonl").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,13 @@ class Contents:
         return {"fingerprint": self.fingerprint, "pictures": self.pictures}
 
 
-def read(dataset: Dataset) -> Contents:
-    """Reads every picture that train or val use, once."""
+def read(dataset: Dataset, should_stop: Callable[[], bool] = lambda: False) -> Contents | None:
+    """Reads every picture that train or val use, once; None if a stop was asked meanwhile."""
     whole = hashlib.sha256()
     pictures = {}
     for index in dataset.used():
+        if should_stop():
+            return None
         header, pixels, labels, valid = dataset.content(index)
         for part in (header, pixels, labels, valid):
             whole.update(part)

@@ -41,17 +41,19 @@ def train_and_record(
     folder: Path, resume: bool, should_stop: Callable[[], bool], on_event: Callable[[Any], None]
 ) -> tuple[str, str]:
     """Train the run in `folder` and write down all it says; the state it ends in, finished or stopped, and why."""
-    run = Run(folder)
+    run, should_stop = Run(folder), _heard(should_stop)
     config = effective_config(run)
     dataset = open_training_data(config)
-    found = contents.read(dataset)
+    found = contents.read(dataset, should_stop)
+    if found is None:
+        return "stopped", "as asked, before its first step"
     about = describe(dataset, found)
     if resume:
         check_same_data(run, about, found)
     reason = "stopped"
     with Recorder(run, dataset, about) as recorder:
         recorder.keep(found)
-        for event in train(config, folder, resume, _heard(should_stop)):
+        for event in train(config, folder, resume, should_stop):
             recorder.write(event.to_dict())
             on_event(event)
             reason = getattr(event, "reason", reason)

@@ -31,11 +31,17 @@ class MemoryWatch:
 
     def _resident(self) -> int:
         """Bytes of this process and all it started; pages that they share count in each."""
-        total = self._process.memory_info().rss
-        for child in self._process.children(recursive=True):
+        total = 0
+        for process in (self._process, *self._helpers()):
             with contextlib.suppress(psutil.Error):  # it ended meanwhile
-                total += child.memory_info().rss
+                total += process.memory_info().rss
         return total
+
+    def _helpers(self) -> list[psutil.Process]:
+        try:
+            return self._process.children(recursive=True)
+        except (psutil.Error, OSError):  # a figure is not worth a training
+            return []
 
     def _on_device(self) -> int | None:
         """The most that tensors took of the GPU so far in this process; None without CUDA."""
