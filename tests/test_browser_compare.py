@@ -25,6 +25,14 @@ def app(tmp_path_factory):
         yield address
 
 
+def found(tab) -> list[str]:
+    """What axe finds once no tooltip or popover of Streamlit's own is open."""
+    tab.keyboard.press("Escape")
+    tab.mouse.move(700, 2)
+    tab.wait_for_timeout(1500)
+    return violations(tab)
+
+
 def test_what_is_compared_stands_in_the_address(app, tab):
     visit(tab, f"{app}/compare?runs=two,one")
     tab.wait_for_selector("canvas")
@@ -37,7 +45,7 @@ def test_what_is_compared_stands_in_the_address(app, tab):
     assert "runs=two%2Cone" in tab.url and "x=by+minutes" in tab.url and "target=0.75" in tab.url
     visit(tab, tab.url)
     expect(tab.get_by_text("target 0.75 reached")).to_be_visible()
-    assert not violations(tab)
+    assert not found(tab)
     assert not tab.problems
 
 
@@ -45,7 +53,7 @@ def test_a_question_becomes_runs_that_wait_and_can_be_cancelled(app, tab):
     visit(tab, f"{app}/compare?show=New+experiment")
     tab.get_by_role("button", name="Which loss?").click()
     expect(tab.get_by_text("6 runs to train")).to_be_visible()
-    assert not violations(tab)
+    assert not found(tab)
     tab.get_by_role("button", name="Start", exact=True).click()
     expect(tab.get_by_text("6 queued")).to_be_visible()
     assert "experiment=which-loss" in tab.url
@@ -54,5 +62,5 @@ def test_a_question_becomes_runs_that_wait_and_can_be_cancelled(app, tab):
     tab.get_by_role("button", name="Cancel", exact=True).click()
     tab.get_by_role("button", name="Cancel the experiment").click()
     expect(tab.get_by_text("6 stopped")).to_be_visible()
-    assert not violations(tab)
+    assert not found(tab)
     assert not tab.problems

@@ -39,11 +39,11 @@ def can_go_on(design: Design, standing: Standing) -> bool:
 
 
 def say() -> None:
-    """What came of the last button."""
+    """What came of the last button: a line, for a toast has no name that a screen reader could say."""
     if message := st.session_state.pop(_ERROR, None):
         st.error(literal(message), icon=":material/error:")
     if message := st.session_state.pop(_DONE, None):
-        st.toast(literal(message), icon=":material/check:")
+        st.success(literal(message), icon=":material/check:")
 
 
 def bin_button(experiment: Experiment) -> None:

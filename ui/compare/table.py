@@ -85,7 +85,7 @@ def columns(target: float) -> dict[str, Any]:
     val = "Pooled IoU of the val set: pixels are summed over all its images first."
     sample = "of a fixed sample of train images, as many as there are val images"
     return {
-        "Line": text("", width=44, help="As the run is drawn in the curves."),
+        "Line": text("Line", width=56, help="As the run is drawn in the curves."),
         "Run": text(width=190, pinned=True),
         "Mark": text(
             width=165,
