@@ -402,3 +402,25 @@ def test_an_answer_is_quoted_word_for_word(tmp_path, monkeypatch):
     assert isinstance(answers.plot_of_factor(study, "which", "loss.name"), Plot)
     assert "says nothing of model.norm" in answers.answer_to_factor(study, "which", "model.norm").lines[0]
     assert "not among those" in answers.plot_of_factor(study, "another", "loss.name").lines[0]
+
+
+def test_folders_are_taken_out_of_paths_and_nothing_else():
+    clean = places.without_places
+    private = [Path("/home/ada"), Path("/home/ada/yeast"), Path("/")]
+    assert clean("/home/ada/yeast/data/x.png: broken", private) == "data/x.png: broken"
+    assert clean("in /home/ada.", private) == "in ."
+    assert clean("/home/adam/x and /srv/home/ada2", private) == "/home/adam/x and /srv/home/ada2"
+    assert clean("a / b", private) == "a / b"
+
+
+def test_outputs_are_cleaned_and_the_authors_text_is_not():
+    cell = code_cell("x = '/home/ada/y'")
+    cell.outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text="/home/ada/y"),
+        nbformat.v4.new_output("error", ename="E", evalue="/home/ada/y", traceback=["/home/ada/y"]),
+        nbformat.v4.new_output("display_data", {"text/html": "<p>/home/ada/y</p>", "image/png": "/home/ada/"}),
+    ]
+    book = notebook.notebook([cell], {})
+    found = notebook.without_places(book, lambda text: places.without_places(text, [Path("/home/ada")]))
+    assert nbformat.writes(found).count("/home/ada/") == 2  # the source, and the bytes of the picture
+    assert found.cells[0].source == cell.source and book.cells[0].outputs[0].text == "/home/ada/y"
