@@ -9,6 +9,7 @@ import browser
 import pytest
 from browser import SLOW_MS, running_app
 from playwright.sync_api import expect
+from test_accessibility import violations
 from tiny_run import tiny_config
 
 from seglib.runs import launcher
@@ -79,6 +80,13 @@ def test_one_image_is_flipped_through_the_validations_with_the_arrow_keys(app, r
     film.locator(".sheet button").nth(1).click()  # first image, second validation
     expect(now).to_contain_text("step 60 · ")
     assert film.locator(".sheet button[aria-pressed=true]").count() == 1 and not tab.problems
+
+
+def test_axe_finds_nothing_in_the_curves_and_the_film(tab):
+    for theme in ("light", "dark"):
+        tab.emulate_media(color_scheme=theme)
+        tab.wait_for_timeout(800)
+        assert not violations(tab), theme
 
 
 def test_its_mistakes_open_on_the_errors_page(app, run, tab):

@@ -110,7 +110,8 @@ def all_runs() -> list[Run]:
 
 def runs_of(entry: registry.Entry) -> list[Run]:
     """The runs trained on this data set, the best validation IoU first, those without one last."""
-    return best_first([run for run in all_runs() if run.data_path() in entry.places()])
+    places = entry.places()  # asks the file system: once, not once a run
+    return best_first([run for run in all_runs() if run.data_path() in places])
 
 
 def best_first(runs: list[Run]) -> list[Run]:
