@@ -118,6 +118,20 @@ def test_a_paused_run_says_why_and_goes_on_to_be_watched(run):
         assert at.button(key="train_stop")
 
 
+def test_a_page_of_an_ended_run_notices_that_it_goes_on(run, monkeypatch):
+    from ui import live_training
+
+    reruns = []
+    monkeypatch.setattr(live_training.st, "rerun", lambda scope: reruns.append(scope))
+    record.update(run.folder, "failed", "it did not start")
+    before = live_training._news(run)
+    live_training._look(run, before)
+    assert reruns == []
+    record.update(run.folder, "starting", boot_id=identity.boot_id())
+    live_training._look(run, before)
+    assert reruns == ["app"]
+
+
 def test_a_waiting_run_shows_its_place_and_is_taken_out(run, home):
     record.update(run.folder, "stopped", "as asked")
     (run.folder / "last.pt").write_bytes(b"x")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import streamlit as st
 
 from seglib.data.dataset import Dataset
-from seglib.runs import curves
+from seglib.runs import curves, record
 from seglib.runs.store import Run
 from ui import progress
 from ui.live import ending, figures, film, head, lines, log
@@ -16,19 +16,27 @@ from ui.live.figures import has_no_validation
 
 __all__ = ["draw", "has_no_validation"]
 
-REFRESH_S = 1.5
+REFRESH_S, LOOK_S = 1.5, 5.0
 
 
 def draw(run: Run, data: Dataset | None) -> None:
     """The whole view; while the trainer lives it draws itself again and again, and nothing else on the page."""
-    state = run.state()
-    waits = state.live or state.name == "queued"
-    st.fragment(run_every=REFRESH_S if waits else None, key=f"live_{run.id}")(_draw)(run, data, _news(run))
+    news = _news(run)
+    moves = news[0] in ("queued", *record.LIVE)
+    st.fragment(run_every=REFRESH_S if moves else None, key=f"live_{run.id}")(_draw)(run, data, news)
+    if not moves:
+        st.fragment(run_every=LOOK_S, key=f"look_{run.id}")(_look)(run, news)
 
 
 def _news(run: Run) -> tuple[str, int | None]:
     """What the rest of the page shows too: the list of runs, the sidebar."""
     return run.state().name, run.progress().last_validation_step
+
+
+def _look(run: Run, before: tuple[str, int | None]) -> None:
+    """A run that has ended may be resumed elsewhere: on the command line, in another tab. Two small files a look."""
+    if _news(run) != before:
+        st.rerun(scope="app")
 
 
 def _draw(run: Run, data: Dataset | None, before: tuple[str, int | None]) -> None:
