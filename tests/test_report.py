@@ -424,3 +424,17 @@ def test_outputs_are_cleaned_and_the_authors_text_is_not():
     found = notebook.without_places(book, lambda text: places.without_places(text, [Path("/home/ada")]))
     assert nbformat.writes(found).count("/home/ada/") == 2  # the source, and the bytes of the picture
     assert found.cells[0].source == cell.source and book.cells[0].outputs[0].text == "/home/ada/y"
+
+
+def test_recipes_are_told_field_by_field(tmp_path):
+    run = finished_run(tmp_path)
+    alike = seglib.report.all_other_settings(Study([run]))
+    assert "recipe.rotation.angle_deg" in [row[0] for row in alike.rows] and "-180 to 180 °" in str(alike)
+    other = Run(shutil.copytree(run.folder, run.folder.with_name("turned")))
+    config = json.loads((other.folder / "config.json").read_text())
+    config["recipe"]["rotation"]["probability"] = 0.77
+    (other.folder / "config.json").write_text(json.dumps(config))
+    study = Study([run, other])
+    assert study.differing == ["recipe"] and len(study.setups) == 2
+    _, recipes = seglib.report.all_other_settings(study).parts
+    assert next(row for row in recipes.rows if row[0] == "recipe.rotation.probability")[2] == "0.77"
