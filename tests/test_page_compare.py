@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import make_disc_data
 from made_up_runs import made_up_run, write_validations
 from streamlit.testing.v1 import AppTest
+from tiny_run import finished_run
 
 from seglib.exceptions import InputError
 from seglib.experiments import answers, ready_made, searched
@@ -151,6 +154,27 @@ def test_train_iou_says_what_it_is_of(make):
     shown = compared(page()).set_index("Run")
     assert (shown.loc["done", "Best train"], shown.loc["done", "of"]) == (0.88, "all")
     assert (shown.loc["cut", "Best train"], shown.loc["cut", "of"]) == (0.9, "sample")
+
+
+def test_predictions_of_one_image_side_by_side(tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        run = finished_run(tmp_path / name)
+        shutil.copytree(run.folder, tmp_path / "checkpoints" / name)
+    data = run.data_path()
+    for key, place in (("CHECKPOINTS", "checkpoints"), ("DATASETS", "d.json"), ("CACHE", "cache")):
+        monkeypatch.setenv(f"SEGLIB_{key}", str(tmp_path / place))
+    monkeypatch.setenv("SEGLIB_DEMO", str(data))
+    drawn = []
+    nothing = SimpleNamespace(pick=None)
+    monkeypatch.setattr("ui.compare.predictions.gallery", lambda items, **more: drawn.append(items) or nothing)
+    at = page(runs="two,one")
+    assert not drawn  # folded
+    at.session_state["compare_predictions"] = True
+    at.run()
+    assert not at.exception
+    assert [item["caption"] for item in drawn[-1]] == ["two", "one"]
+    assert all(item["outlined"].startswith("/seg/compared/demo/") for item in drawn[-1])
+    assert len({item["thumb"] for item in drawn[-1]}) == 1
 
 
 def test_a_data_set_nobody_knows(home):

@@ -12,7 +12,7 @@ from seglib.data.splits import NOT_INDEPENDENT
 from seglib.experiments import runs_table
 from seglib.runs.store import Run
 from ui import navigation, state
-from ui.compare import chosen, curves, picker, table
+from ui.compare import chosen, curves, picker, predictions, table
 from ui.compare.picker import TARGET_IOU
 from ui.literal import literal
 
@@ -42,6 +42,8 @@ def draw(mine: Sequence[Run], head: DeltaGenerator) -> list[Run]:
         st.fragment(run_every=REFRESH_S if live else None, key="compare_runs_fragment")(_compared)(
             [run.id for run in runs], target, _news(runs)
         )
+        own = set(mine)
+        predictions.draw([run for run in runs if run in own])
     else:
         st.info(_why_none(mine), icon=":material/info:")
     with choice:
