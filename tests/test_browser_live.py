@@ -85,6 +85,7 @@ def test_one_image_is_flipped_through_the_validations_with_the_arrow_keys(app, r
 
 
 def test_axe_finds_nothing_in_the_curves_and_the_film(tab):
+    expect(tab.get_by_test_id("stToast")).to_have_count(0)  # it goes by itself; its role is Streamlit's
     for theme in ("light", "dark"):
         tab.emulate_media(color_scheme=theme)
         tab.wait_for_timeout(800)
