@@ -27,7 +27,7 @@ from seglib.experiments.answers import Difference, FactorAnswer, Level
 from seglib.experiments.statistics import Units
 from seglib.metrics import count, pooled
 from seglib.places import REPOSITORY
-from seglib.report import answers, build, comments, kernel, notebook, page, places, predictions
+from seglib.report import answers, build, comments, curves, kernel, notebook, page, places, predictions
 from seglib.report.kernel import Session
 from seglib.report.mistakes import once_a_place
 from seglib.report.shown import Plot
@@ -438,3 +438,20 @@ def test_recipes_are_told_field_by_field(tmp_path):
     assert study.differing == ["recipe"] and len(study.setups) == 2
     _, recipes = seglib.report.all_other_settings(study).parts
     assert next(row for row in recipes.rows if row[0] == "recipe.rotation.probability")[2] == "0.77"
+
+
+def test_a_loss_that_falls_far_has_plain_numbers_on_its_axis(tmp_path, monkeypatch):
+    """The style takes $ for $, so a formula of matplotlib's would stand there as it is written."""
+    run = finished_run(tmp_path)
+    lines = [{"kind": "step", "step": n, "loss": 2.0 * 0.8**n, "lr": 1e-3} for n in range(1, 30)]
+    (run.folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    drawn = []
+    monkeypatch.setattr(curves, "as_plot", lambda fig, *about: (fig.draw_without_rendering(), drawn.append(fig)))
+    curves.curves_of_loss(Study([run]))
+    (axis,) = drawn[0].axes
+    labels = [label.get_text() for label in axis.get_yticklabels(which="both")]
+    assert axis.get_yscale() == "log" and {"0.1", "1"} <= set(labels) and not any("$" in text for text in labels)
+
+
+def test_the_scale_of_iou_is_that_of_the_later_steps():
+    assert curves._range([[(10, 0.1), (100, 0.9), (200, 0.95)], [], [(50, 0.92)]]) == (0.9, 0.95)

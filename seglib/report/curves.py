@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from seglib.report.history import Score, running_mean
 from seglib.report.shown import Plot, Words, as_plot, note
@@ -14,6 +14,7 @@ from seglib.report.study import Study
 from seglib.report.style import drawing, figure, legend_below, look
 
 POINTS = 600  # of a line; more cannot be seen
+EARLY = 0.2  # of the steps, which the scale of the IoU need not show
 
 
 def curves_of_loss(study: Study) -> Plot | Words:
@@ -51,6 +52,9 @@ def _panel_of_loss(study: Study, axis: Any, runs: Sequence[Any]) -> None:
         lowest = least if lowest is None else min(lowest, least)
     if lowest is not None and lowest > 0 and max(line.get_ydata().max() for line in axis.lines) > 8 * lowest:
         axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")  # matplotlib's own is a formula
+        axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def curves_of_iou(study: Study) -> Plot | Words:
@@ -58,7 +62,7 @@ def curves_of_iou(study: Study) -> Plot | Words:
     val, train = ({run: _points(getattr(study.history(run), side)) for run in study.runs} for side in ("val", "train"))
     if not any(val.values()) and not any(train.values()):
         return note("No run was validated: there is no IoU to draw.")
-    low = min(y for points in (*val.values(), *train.values()) for _, y in points)
+    low, high = _range([*val.values(), *train.values()])
     with drawing():
         fig = figure(9, 3.8)
         axes = fig.subplots(1, 2, sharey=True)
@@ -68,9 +72,9 @@ def curves_of_iou(study: Study) -> Plot | Words:
                     mark = {"marker": "o", "markersize": 2.5} if len(points) < 40 else {}
                     axis.plot(*zip(*points), linewidth=1.2, **mark, **_look(study, run))
             axis.axhline(study.target, color="#555555", linewidth=0.8)
-            axis.annotate(f"target {study.target:g}", (1, study.target), xycoords=("axes fraction", "data"),
-                          ha="right", va="bottom", fontsize=7, color="#555555")  # fmt: skip
-            axis.set(title=title, xlabel="step", ylim=(max(0.0, low - 0.02), 1.0))
+            axis.annotate(f"target {study.target:g}", (0.01, study.target), xycoords=("axes fraction", "data"),
+                          ha="left", va="bottom", fontsize=7, color="#555555")  # fmt: skip
+            axis.set(title=title, xlabel="step", ylim=(max(0.0, low - 0.02), min(1.0, max(high, study.target) + 0.02)))
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[0].set_ylabel("pooled IoU")
         if not any(val.values()):
@@ -78,9 +82,16 @@ def curves_of_iou(study: Study) -> Plot | Words:
         _legend(study, fig)
         caption = (
             "Pooled IoU at every validation, threshold 0.5. Left: all val images. Right: a fixed sample of train "
-            "images. Both panels have one scale, so that the gap between train and val can be read off."
+            "images. Both panels have one scale, so that the gap between train and val can be read off; it leaves out "
+            "what is lower than anything after the first fifth of the steps."
         )
         return as_plot(fig, f"Curves of val and train IoU of {study!r}.", caption)
+
+
+def _range(curves: Sequence[list[tuple[int, float]]]) -> tuple[float, float]:
+    """Lowest and highest IoU, the first fifth of each run's steps aside: it would press all the rest together."""
+    late = [y for points in curves if points for step, y in points if step >= EARLY * points[-1][0]]
+    return min(late), max(late)
 
 
 def _points(scores: Sequence[Score]) -> list[tuple[int, float]]:
