@@ -71,7 +71,7 @@ def _said(design: Design, seen: Outlook) -> None:
         st.caption(":material/info: That is long. Fewer levels, one seed or fewer minutes make it shorter.")
     if seen.runs:
         shown = grid(seen.runs, design.seeds)
-        st.dataframe(shown, hide_index=True, key="new_grid", height=min(36 * len(shown) + 38, 330), alt="The runs")
+        st.dataframe(shown, hide_index=True, key="new_grid", height=min(35 * (len(shown) + 1) + 3, 330), alt="The runs")
     elif design.sampler == OPTUNA:
         st.caption("A search asks for its runs one by one: each is chosen by what the ones before came to.")
 
