@@ -104,6 +104,8 @@ def test_choosing_runs_writes_the_address_and_keeps_the_colours(make):
     for name in ("a", "b", "c"):
         make(name)
     at = page(runs="c,b")
+    at = tick(at, "a", "b", "c")
+    assert list(compared(at)["Run"]) == ["c", "b", "a"]
     at = tick(at, "a", "b")
     assert list(compared(at)["Run"]) == ["b", "a"] and at.query_params["runs"] == "b,a"
     at = tick(at)
