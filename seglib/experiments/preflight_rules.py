@@ -22,6 +22,7 @@ from seglib.training.draws import Drawn
 
 # Between the inner limits a rate is green, beyond the outer ones red: (red below, amber below, amber above, red above)
 LEARNING_RATES = {"adam": (1e-6, 1e-5, 2e-2, 0.3), "adamw": (1e-6, 1e-5, 2e-2, 0.3), "sgd": (1e-5, 1e-4, 1.0, 5.0)}
+FIRST_RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}  # to begin with, where nothing is known
 LEAST_BASE_PX = 2
 EMPTY_CROPS = 0.5  # share of draws without a cell from which on much of the training teaches background alone
 FULL, EMPTY = 0.9, 0.01  # share of foreground
@@ -119,7 +120,6 @@ def learning_rate(config: OptimizerConfig) -> Item:
     if low <= config.lr <= high:
         return Item("learning_rate", GREEN, title, value, f"Within what is {usual}.")
     level = AMBER if too_low <= config.lr <= too_high else RED
-    start = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}[config.name]
     what = "The network would hardly move" if config.lr < low else "Steps this long overshoot"
     return Item(
         "learning_rate",
@@ -128,6 +128,13 @@ def learning_rate(config: OptimizerConfig) -> Item:
         value,
         f"{what}; {usual}.",
         f"Start with optimizer.lr={start:g} and go on from there.",
+    )
+
+
+def lower_rate(config: OptimizerConfig) -> float:
+    """What to try where steps are too long: a tenth, or what one begins with where that is less."""
+    return (
+        min(config.lr / 10, FIRST_RATES[config.name]) if config.lr > LEARNING_RATES[config.name][2] else config.lr / 10
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from seglib.experiments import cost
 from seglib.experiments.preflight import AMBER, GREEN, RED, Item
+from seglib.experiments.preflight_rules import lower_rate
 from seglib.runs.estimate import Estimate
 from seglib.training.config import Config
 
@@ -204,7 +205,7 @@ def overfits(found: Overfit, config: Config) -> Item:
     lower = (
         f"Try another optimizer.lr than {config.optimizer.lr:g} (1e-3 is a start), then look whether masks fit images."
     )
-    slower = f"Set optimizer.lr to {config.optimizer.lr / 10:g}."
+    slower = f"Set optimizer.lr to {lower_rate(config.optimizer):g}."
     if found.failed:
         return Item("overfit", RED, title, "broke off", found.failed, slower)
     if max(found.losses) > BLOWN * max(first, found.chance):
