@@ -127,7 +127,7 @@ def learning_rate(config: OptimizerConfig) -> Item:
         title,
         value,
         f"{what}; {usual}.",
-        f"Start with optimizer.lr={start:g} and go on from there.",
+        f"Start with optimizer.lr={FIRST_RATES[config.name]:g} and go on from there.",
     )
 
 
