@@ -36,6 +36,12 @@ def press(tab: Page, name: str | re.Pattern) -> None:
     tab.wait_for_selector(SETTLED)
 
 
+def press_in_row(tab: Page, action: str, run: str) -> None:
+    button = tab.locator(f".st-key-queue_{action}_{run} button")
+    expect(button).to_have_count(1)  # while rows change places the old one is still there for a moment
+    button.click()
+
+
 def add(tab: Page, name: str, button: str) -> None:
     box = tab.get_by_label("Name", exact=True).first
     box.fill(name)
@@ -63,23 +69,26 @@ def test_runs_wait_change_places_and_end_with_the_tab_closed(home):
         runs = {name: Run(home / "checkpoints" / name) for name in ("first", "a", "b", "c")}
         with open_tab() as tab:
             visit(tab, f"{app}/train")
-            fill(tab, Depth="1", Channels="2", Batch_size="1")
+            fill(tab, Depth="1", Channels="2", Batch_size="1", Minutes="60")  # until it is stopped
             add(tab, "first", "Start training")
             tab.get_by_text("New training", exact=True).first.click()
             fill(tab, Minutes="", Steps="3")
-            for name in "abc":
-                add(tab, name, "Add to the queue")
             waiting = tab.locator(".st-key-queue")
+            for place, name in enumerate("abc", 1):
+                add(tab, name, "Add to the queue")
+                expect(waiting).to_contain_text(f"{place}. {name}")
+                expect(tab.get_by_label("Name", exact=True).first).to_have_value("")
             expect(waiting).to_contain_text(re.compile(r"1\. a.*2\. b.*3\. c", re.DOTALL))
-            tab.locator(".st-key-queue_first_c button").click()
+            press_in_row(tab, "first", "c")
             expect(waiting).to_contain_text(re.compile(r"1\. c.*2\. a.*3\. b", re.DOTALL))
-            tab.locator(".st-key-queue_take_a button").click()
+            press_in_row(tab, "take", "a")
             expect(waiting).to_contain_text("a is out of the queue")
             tab.mouse.move(0, 0)  # what is under the mouse has other colours
+            expect(tab.get_by_test_id("stToast")).to_have_count(0)  # a dialog without a name: Streamlit's own
             tab.wait_for_timeout(800)
             assert not violations(tab)
             press(tab, "Watch")
-            tab.get_by_role("button", name="Stop", exact=True).first.wait_for()
+            tab.get_by_role("heading", name="first").wait_for()
             assert not tab.problems
         launcher.stop(runs["first"])
         assert wait_until(lambda: all(run.state().name == "finished" for run in (runs["b"], runs["c"])), 400), {

@@ -148,6 +148,8 @@ def test_more_at_once_starts_more(home):
     at.number_input(key="queue_at_once").set_value(3).run()
     assert not at.exception and order(home) == ["c"] and len(queue.running(home / "checkpoints")) == 3
     assert "4 times as long" in texts(at)
+    at.button(key="queue_watch_a").click().run()
+    assert not at.exception and at.get_by_key("train_view").value == "Curves" and at.query_params["run"] == "a"
 
 
 def test_a_refusal_is_said_where_the_button_is(home):

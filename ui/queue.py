@@ -19,7 +19,7 @@ from seglib.runs import queue as runs_queue
 from seglib.runs.order import MOST_AT_ONCE
 from seglib.runs.store import Run, checkpoints_root, list_runs, located
 from seglib.training.config import Config
-from ui import progress, run_actions
+from ui import navigation, progress, run_actions
 from ui.literal import literal
 
 REFRESH_S = 3.0
@@ -107,7 +107,8 @@ def _running(run: Run) -> None:
         progress.badge(standing.state)
         st.markdown(f"**{literal(run.name)}**", width="stretch")
         watch = {"key": f"queue_watch_{run.id}", "on_click": run_actions.watch, "args": (run,)}
-        st.button("Watch", icon=":material/show_chart:", type="tertiary", **watch)
+        if st.button("Watch", icon=":material/show_chart:", type="tertiary", **watch):
+            navigation.go("train")  # a press redraws this card alone
     st.progress(standing.fraction or 0.0, text=progress.line(standing))
     if standing.reason:
         st.caption(literal(standing.reason))
