@@ -40,7 +40,10 @@ from seglib.training.config import resolve  # noqa: E402
 GOAL_S, START_S, WAIT_MS = 1.0, 300, 300_000
 # page -> two choices of its own that show something else, and what shows that each is there
 PAGES = {
-    "train": (("New training", "text=Start training"), ("Curves", "canvas[data-zr-dom-id], [data-testid=stECharts]")),
+    "train": (
+        ("New training", "text=/Start training|Add to the queue/"),
+        ("Curves", "canvas[data-zr-dom-id], [data-testid=stECharts]"),
+    ),
     "data": (("Statistics", None), ("Images", None)),
     "errors": (("What comes back", None), ("Where the IoU goes", None)),
 }
