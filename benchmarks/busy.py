@@ -91,7 +91,7 @@ def clicks(address: str, data: str, run: str, times: int) -> dict[str, list[floa
 def one_click(tab, name: str, sign: str | None) -> float:
     time.sleep(0.4)
     start = time.perf_counter()
-    tab.evaluate(f"window.rerun = ({RERUN})()")
+    tab.evaluate(f"() => {{ window.rerun = ({RERUN})(); }}")  # in braces: a promise given back is waited for
     tab.get_by_text(name, exact=True).first.click()
     tab.evaluate("window.rerun")
     if sign:
