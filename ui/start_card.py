@@ -103,14 +103,15 @@ def _expected(config: Config, data: Dataset) -> None:
         if expected is None:
             expected = estimate.estimate(config, work_of(data, config.data.crop_px), state.all_runs())
     except InputError as error:
-        st.caption(f":material/schedule: How long it takes cannot be told: {error}")
+        st.caption(f":material/schedule: How long it takes cannot be told: {literal(error)}")
         return
     given = config.training.minutes is not None and expected.minutes == config.training.minutes
     minutes = f"{expected.minutes:g} min" if given else f"about {progress.duration(expected.minutes * 60)}"
     about = "at most " if given and config.training.patience else ""
     steps = f"{'about ' if given else ''}{expected.steps:,} steps ({_epochs(expected.epochs)})"
-    st.markdown(f":material/schedule: **{about}{minutes}**, {steps}", help=expected.explanation + _counted())
-    st.caption(expected.explanation)
+    why = literal(expected.explanation)  # it names a run
+    st.markdown(f":material/schedule: **{about}{minutes}**, {steps}", help=why + _counted())
+    st.caption(why)
     if not data.indices("val"):
         st.caption(":material/info: No validation set: nothing will be scored, the last weights count as the best.")
 
