@@ -13,7 +13,7 @@ from tiny_run import make_data, tiny_config, wait_until
 from seglib import cli
 from seglib.exceptions import InputError
 from seglib.runs import bin as run_bin
-from seglib.runs import gpus, identity, launcher, lock, order, process, queue, record, store, worker
+from seglib.runs import gpus, identity, launcher, lock, order, process, queue, record, store, warden, worker
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -207,6 +207,33 @@ def test_runs_are_spread_over_the_gpus(data, root, started, monkeypatch):
     third = queue.submit(tiny_config(data, **auto), "third", root)
     assert processor.record()["gpu"] is None
     assert third.record()["gpu"] == "0"
+
+
+def test_several_at_once_share_the_processor_and_a_resumed_one_keeps_its_share(data, root, started, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(queue.os, "cpu_count", lambda: 8)
+    queue.set_at_once(3, root)
+    shared = queue.submit(tiny_config(data), "shared", root)
+    assert shared.record()["threads"] == 2
+    queue.set_at_once(1, root)
+    end(shared)
+    whole = queue.submit(tiny_config(data), "whole", root)
+    assert whole.record()["threads"] is None
+    end(whole)
+    monkeypatch.setattr(launcher, "can_resume", lambda folder: True)
+    assert queue.submit_resume(shared).record()["threads"] == 2
+    end(shared)
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")  # a person's own choice
+    queue.set_at_once(3, root)
+    assert queue.submit(tiny_config(data), "own", root).record()["threads"] is None
+
+
+def test_the_warden_hands_the_threads_on(monkeypatch, tmp_path):
+    given = {}
+    monkeypatch.setattr(warden.detached, "start", lambda *a, **variables: given.update(variables))
+    (tmp_path / "run.json").write_text('{"threads": 2, "gpu": null}')
+    warden.start("train", tmp_path)
+    assert given == {"OMP_NUM_THREADS": "2"}
 
 
 def test_gpus_are_counted_without_torch(monkeypatch, tmp_path):

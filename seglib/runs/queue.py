@@ -7,12 +7,13 @@ what its lock says. Whoever comes by calls `advance`: the warden of a run that h
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seglib.exceptions import InputError
 from seglib.runs import gpus, lock, order, process, record
@@ -191,22 +192,23 @@ def _start_what_fits(root: Path, started: list[Run]) -> None:
         if queue.held or len(alive) >= queue.at_once:
             break
         run = Run(root / name)
-        if _start(run, _gpu_for(run, alive)):
+        if _start(run, _gpu_for(run, alive), queue.at_once):
             alive.append(run)
             started.append(run)
     _alive[root] = tuple(run.id for run in alive)
     order.settle(root, queue)
 
 
-def _start(run: Run, gpu: str | None) -> bool:
+def _start(run: Run, gpu: str | None, at_once: int) -> bool:
     """Whether its trainer is on its way: not if somebody took it out, or the system can start no process."""
     try:
         with lock.hold(run.folder):
             written = run.record()
             if written.get("state") != "queued":
                 return False
+            threads = _threads(written, gpu, at_once)
             record.forget_worker(run.folder)
-            record.update(run.folder, "starting", written.get("reason", ""), gpu=gpu)
+            record.update(run.folder, "starting", written.get("reason", ""), gpu=gpu, threads=threads)
         process.spawn("train", run.folder)
     except lock.Busy:
         return False
@@ -214,6 +216,16 @@ def _start(run: Run, gpu: str | None) -> bool:
         record.write_end(run.folder, "failed", f"it could not be started: {error.strerror or error}")
         return False
     return True
+
+
+def _threads(written: dict[str, Any], gpu: str | None, at_once: int) -> int | None:
+    """A share of the processor for each of several runs; None = all of it. Two that both want all of it wait for each
+    other at every step (docs/log.md). A resumed run keeps what it began with: other sums would end in other weights."""
+    if written.get("reason") == "resumed":
+        return written.get("threads")
+    if gpu is not None or at_once == 1 or "OMP_NUM_THREADS" in os.environ:
+        return None
+    return max(1, (os.cpu_count() or 1) // at_once)
 
 
 def _gpu_for(run: Run, alive: list[Run]) -> str | None:

@@ -28,9 +28,12 @@ _QUEUE_PATIENCE_S = 60.0
 
 
 def start(kind: str, folder: Path) -> subprocess.Popen:
-    """The worker, on the GPU that the queue gave the run."""
-    gpu = _record(folder).get("gpu")
+    """The worker, on the GPU and with the threads that the queue gave the run."""
+    given = _record(folder)
+    gpu, threads = given.get("gpu"), given.get("threads")
     chosen = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    if threads is not None:
+        chosen["OMP_NUM_THREADS"] = str(int(threads))
     return detached.start("seglib.runs.worker", kind, folder, **chosen)
 
 
