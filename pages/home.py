@@ -84,6 +84,8 @@ def _next_card(data: Dataset, runs: list[Run]) -> None:
             st.markdown("See where the best run is wrong, then change one thing and train again.")
             navigation.link("errors", "See its mistakes", run=runs[0].id)
             navigation.link("train", "Train another network")
+            if counts["val"]:
+                navigation.link("compare", "Ask which loss or norm does better", show="New experiment")
             if counts["unlabelled"]:
                 navigation.link("predict", f"Predict the {counts['unlabelled']} unlabelled images", run=runs[0].id)
 
@@ -98,6 +100,8 @@ def _runs_card(runs: list[Run], most: int = 6) -> None:
             _run_row(run)
         if len(runs) > most:
             navigation.link("train", f"All {len(runs)} runs")
+        if len(runs) > 1:
+            navigation.link("compare", "Compare them")
 
 
 def _run_row(run: Run) -> None:
