@@ -66,5 +66,14 @@ def end_all(root: Path) -> None:
     assert wait_until(lambda: process.reap() or not processes_of(root), 60), processes_of(root)
 
 
+def ours() -> list[psutil.Process]:
+    """Wardens, trainers and jobs that this process has started and that are still there, alive or zombies.
+
+    Other children are not a test's matter: multiprocessing keeps one of its own for the rest of the process.
+    """
+    found = psutil.Process().children()
+    return [p for p in found if p.status() == psutil.STATUS_ZOMBIE or "seglib.runs" in " ".join(p.cmdline())]
+
+
 def is_gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE

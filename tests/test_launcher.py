@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from family import ours
 from tiny_run import make_data, tiny_config, wait_until
 
 from seglib.exceptions import InputError
@@ -31,7 +32,7 @@ def root(tmp_path):
 
 def no_trainer_is_left():
     process.reap()
-    return not psutil.Process().children()  # neither alive nor a zombie
+    return not ours()
 
 
 def test_kill_resume_stop_of_a_detached_training(data, root):

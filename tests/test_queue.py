@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import light_trainer
-import psutil
 import pytest
+from family import ours
 from tiny_run import make_data, tiny_config, wait_until
 
 from seglib import cli
@@ -32,7 +32,7 @@ def root(tmp_path):
         queue.hold(root)
         for run in queue.running(root):
             process.end(identity.from_record(run.record()), grace_s=0.1)
-    assert wait_until(lambda: process.reap() or not psutil.Process().children(), 20)
+    assert wait_until(lambda: process.reap() or not ours(), 20)
 
 
 @pytest.fixture
