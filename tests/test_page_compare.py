@@ -20,6 +20,7 @@ from seglib.experiments import trial as trials
 from seglib.experiments.design import OPTUNA, Design
 from seglib.experiments.factor import Factor
 from seglib.experiments.trial import Trial
+from seglib.runs import queue
 from seglib.runs.files import read_json
 from seglib.runs.record import State
 from seglib.runs.store import Run
@@ -40,6 +41,8 @@ def home(tmp_path, monkeypatch) -> Path:
     make_disc_data(tmp_path / "other")
     monkeypatch.setenv("SEGLIB_DEMO", str(tmp_path / "discs"))
     registry.add(tmp_path / "other")
+    (tmp_path / "checkpoints").mkdir()
+    queue.hold(tmp_path / "checkpoints")  # a page starts what waits
     return tmp_path
 
 
