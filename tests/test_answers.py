@@ -165,8 +165,10 @@ def test_seeds_far_apart_are_said_where_the_interval_hides_them():
         setup("group", 1, left(0.925, 0)),
     ]
     (sentence,) = answered(*runs).sentences
-    assert "group is ahead of none by 46.8 points" in sentence
-    assert sentence.endswith("2 seeds; by how much depends on the seed (+93.0, +0.5).")
+    assert sentence == (
+        "group is ahead of none with both seeds, by 93.0 and 0.5 points: how far depends on the seed. "
+        "Of their mean, 46.8, the 95 % interval is 46.8 to 46.8, within this one movie."
+    )
 
 
 def test_notes_say_which_interval_was_made_how():

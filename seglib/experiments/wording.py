@@ -29,7 +29,9 @@ def claim(d: Difference) -> str:
         return f"{d.a} and {d.b} cannot be told apart: difference {_signed(d.points)} points, {interval}{_doubt(d)}."
     if doubt := _doubt(d):
         return f"{d.a} is not shown to be ahead of {d.b}: {_signed(d.points)} points, {interval}{doubt}."
-    return f"{d.a} is ahead of {d.b} by {d.points:.1f} points, {interval}{_over_seeds(d)}{_far_apart(d)}."
+    if _are_far_apart(d):
+        return _by_seed(d)
+    return f"{d.a} is ahead of {d.b} by {d.points:.1f} points, {interval}{_over_seeds(d)}."
 
 
 def scope_of(units: Units) -> str:
@@ -65,7 +67,7 @@ def _turned(d: Difference) -> Difference:
 
 def _doubt(d: Difference) -> str:
     """What seeds say against it; '' where they do not."""
-    if any(value <= 0 for _, value in d.per_seed) and d.points > 0:
+    if any(round(value, 1) <= 0 for _, value in d.per_seed) and d.points > 0:
         shown = ", ".join(_signed(value) for _, value in d.per_seed)
         return f"; its seeds disagree ({shown})"
     if d.seed_low is not None and d.seed_low <= 0:
@@ -79,12 +81,19 @@ def _over_seeds(d: Difference) -> str:
     return f", over seeds {_plain(d.seed_low)} to {_plain(d.seed_high)}"
 
 
-def _far_apart(d: Difference) -> str:
-    """The interval is over images: where seeds differ by more than it is wide, it does not tell how far ahead."""
+def _are_far_apart(d: Difference) -> bool:
+    """Whether seeds differ by more than the interval is wide: it is over images and does not tell how far ahead."""
     values = [value for _, value in d.per_seed]
-    if d.seed_low is not None or max(values) - min(values) <= max((d.high or 0.0) - (d.low or 0.0), 1.0):
-        return ""
-    return f"; by how much depends on the seed ({', '.join(map(_signed, values))})"
+    return d.seed_low is None and max(values) - min(values) > max((d.high or 0.0) - (d.low or 0.0), 1.0)
+
+
+def _by_seed(d: Difference) -> str:
+    *others, last = (_plain(value) for _, value in d.per_seed)
+    seeds = "both seeds" if d.n_seeds == 2 else f"each of {d.n_seeds} seeds"
+    return (
+        f"{d.a} is ahead of {d.b} with {seeds}, by {', '.join(others)} and {last} points: how far depends on the seed. "
+        f"Of their mean, {_plain(d.points)}, the 95 % interval is {_plain(d.low)} to {_plain(d.high)}, {d.scope}."
+    )
 
 
 def _seeds(d: Difference) -> str:
