@@ -11,22 +11,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from seglib.errors.colours import CLASS_COLOURS
 from seglib.runs.columns import extremes
 
 SPLIT_COLOURS = {"train": "#0072B2", "val": "#E69F00", "unused": "#999999", "unlabelled": "#CC79A7"}
-KIND_COLOURS = {"fp": "#E69F00", "fn": "#56B4E9", "tp": "#009E73"}
-CLASS_COLOURS = {
-    "missed_cell": "#56B4E9",
-    "missed_bud": "#0072B2",
-    "hallucinated_cell": "#E69F00",
-    "bridge": "#D55E00",
-    "split": "#CC79A7",
-    "hole": "#009E73",
-    "boundary_1px": "#F0E442",
-    "boundary_2px": "#C9BC2F",
-    "boundary_3px": "#A39420",
-    "other": "#999999",
-}
 MAX_POINTS, SMALL_POINTS = 800, 200
 NO_VALIDATION = "no validation set"
 

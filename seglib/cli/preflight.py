@@ -6,19 +6,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from typing import TYPE_CHECKING
 
-from seglib.cli.bar import bar
 from seglib.cli.training import config_of, given_settings
-from seglib.exceptions import InputError
+from seglib.cli.waiting import wait
 
 if TYPE_CHECKING:
     from seglib.experiments.preflight import Found
     from seglib.runs.jobs import Job
 
-STEPS = 1000  # of the bar
-POLL_S = 0.3
 SIGNS = {"red": "✗", "amber": "!", "green": "✓"}
 
 
@@ -32,25 +28,10 @@ def preflight(args: argparse.Namespace) -> int:
 
     config = config_of(args, given_settings(args))
     job = checks.start(config, again=args.again)
-    _wait(job)
+    wait(job, "preflight", "check")
     found = checks.read(job.result)
     print(_as_json(found, job) if args.json else _lines(found))
     return 2 if args.strict and found.of(checks.RED) else 0
-
-
-def _wait(job: Job) -> None:
-    """Until the job is done; Ctrl-C cancels it. Raises InputError where it fails."""
-    try:
-        with bar("preflight", STEPS) as move:
-            while job.state().live:
-                move(round(STEPS * job.progress().fraction), STEPS)
-                time.sleep(POLL_S)
-    except KeyboardInterrupt:
-        job.cancel()
-        raise
-    state = job.state()
-    if state.name != "done":
-        raise InputError(f"the check was not finished: {state.name}{': ' if state.reason else ''}{state.reason}.")
 
 
 def _as_json(found: Found, job: Job) -> str:

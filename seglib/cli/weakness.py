@@ -6,11 +6,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from seglib.cli.bar import bar
+from seglib.cli.waiting import wait
 from seglib.data.splits import NOT_INDEPENDENT
 from seglib.exceptions import InputError
 
@@ -18,11 +17,7 @@ if TYPE_CHECKING:
     from seglib.data.dataset import Dataset
     from seglib.experiments.grid import Grid
     from seglib.experiments.weakness import WeaknessMap
-    from seglib.runs.jobs import Job
     from seglib.runs.store import Run
-
-STEPS = 1000  # of the bar
-POLL_S = 0.5  # more often, the looking would slow the network down
 
 
 def weakness(args: argparse.Namespace) -> None:
@@ -43,7 +38,7 @@ def weakness(args: argparse.Namespace) -> None:
     for note in _notes(run, dataset, maps.not_val_then(run, dataset, inputs["indices"])):
         print(note, file=sys.stderr)
     job = jobs.start(maps.KIND, inputs)
-    _wait(job)
+    wait(job, "weakness", "map")
     found = maps.read(job.result)
     said = advice.advise(found, recipe, trained)
     if args.json:
@@ -71,21 +66,6 @@ def _grid(args: argparse.Namespace) -> Grid:
     x_values = args.x_values or axis(args.x).values()
     y_values = (args.y_values or axis(args.y).values()) if args.y else ()
     return Grid(args.x, tuple(x_values), args.y, tuple(y_values), args.sigma, args.seed)
-
-
-def _wait(job: Job) -> None:
-    """Until the job is done; Ctrl-C cancels it. Raises InputError where it fails."""
-    try:
-        with bar("weakness", STEPS) as move:
-            while job.state().live:
-                move(round(STEPS * job.progress().fraction), STEPS)
-                time.sleep(POLL_S)
-    except KeyboardInterrupt:
-        job.cancel()
-        raise
-    state = job.state()
-    if state.name != "done":
-        raise InputError(f"the map was not finished: {state.name}{': ' if state.reason else ''}{state.reason}.")
 
 
 def _table(found: WeaknessMap) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from seglib.errors.budget import CLASSES
+from seglib.errors.colours import CLASS_COLOURS
 from seglib.errors.report import Measured, measure
 from seglib.exceptions import InputError
 from seglib.report.shown import Plot, Table, Words, as_plot, note
 from seglib.report.study import Setup, Study
-from seglib.report.style import CLASS_COLOURS, CLASS_NAMES, drawing, figure, legend_below
+from seglib.report.style import CLASS_NAMES, drawing, figure, legend_below
 from seglib.runs import predicted
 from seglib.runs.predicted import STORED_THRESHOLD
 from seglib.runs.store import Run

@@ -10,22 +10,13 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from seglib.errors.colours import KIND_COLOURS
+
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#999999")
 LINES = ("-", "--", ":", "-.")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
-FP, FN, TP, YELLOW, GREY = "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#999999"
-CLASS_COLOURS = {
-    "missed_cell": "#56B4E9",
-    "missed_bud": "#0072B2",
-    "hallucinated_cell": "#E69F00",
-    "bridge": "#D55E00",
-    "split": "#CC79A7",
-    "hole": "#009E73",
-    "boundary_1px": "#F0E442",
-    "boundary_2px": "#C9BC2F",
-    "boundary_3px": "#A39420",
-    "other": "#999999",
-}
+FP, FN, TP = (KIND_COLOURS[kind] for kind in ("fp", "fn", "tp"))
+YELLOW, GREY = "#F0E442", "#999999"
 CLASS_NAMES = {
     "missed_cell": "missed cell",
     "missed_bud": "missed bud",

@@ -10,9 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from seglib.errors.budget import CLASSES
+from seglib.errors.colours import CLASS_COLOURS
 from seglib.errors.report import Measured
 from ui import crops, opened
-from ui.charts import CLASS_COLOURS
 from ui.components.gallery import gallery
 from ui.errors import scene as scenes
 from ui.errors.scene import ImageView, Scene
