@@ -45,7 +45,7 @@ PAGES = {
         ("Curves", "canvas[data-zr-dom-id], [data-testid=stECharts]"),
     ),
     "data": (("Statistics", None), ("Images", None)),
-    "errors": (("What comes back", None), ("Where the IoU goes", None)),
+    "errors": (("Same place", None), ("Where the IoU goes", None)),
 }
 # Resolves when a script run that began after this call has ended.
 RERUN = """

@@ -9,10 +9,16 @@ from seglib.runs import predicted
 from seglib.runs.predicted import Predicted
 from seglib.runs.store import Run
 from ui import progress, state
-from ui.errors import atlas, budget, headline, images, lost, picture, scene, source
+from ui.errors import budget, headline, images, lost, picture, same_kind, same_place, scene, source
 from ui.literal import literal
 
-SECTIONS = ["Where the IoU goes", "What comes back", "Look-alikes"]
+# name -> what draws it from scene.Shown
+SECTIONS = {
+    "Where the IoU goes": budget.draw,
+    "Same place": same_place.draw,
+    "Same kind": same_kind.draw,
+}
+WITHOUT_MEASURED = {"Same place"}  # needs no regions of all images at the threshold in view
 
 
 def main() -> None:
@@ -54,16 +60,17 @@ def _page(run: Run, view: scene.Scene) -> None:
     image, table = images.choose(view, scores)
     of_image = picture.draw(view, image, table.image.tolist())
     section = st.segmented_control(
-        "Look into", SECTIONS, default=SECTIONS[0], required=True, key="errors_section", label_visibility="collapsed"
+        "Look into",
+        list(SECTIONS),
+        default=next(iter(SECTIONS)),
+        required=True,
+        key="errors_section",
+        label_visibility="collapsed",
     )
-    if section == SECTIONS[1]:
-        atlas.same_place(view, run)
-    elif known is None:
+    if known is None and section not in WITHOUT_MEASURED:
         _measuring(view, measured)
-    elif section == SECTIONS[0]:
-        budget.draw(view, known, image, of_image)
-    else:
-        atlas.look_alikes(view, known)
+        return
+    SECTIONS[section](scene.Shown(view, run, known, image, of_image))
 
 
 def _other_split(run: Run, chosen: Predicted) -> headline.Figures | None:

@@ -108,8 +108,8 @@ def test_all_three_sections_open(run):
     at = page(data="data")
     at.get_by_key("errors_which").set_value("last")
     for section, expected in (
-        ("What comes back", "of 2 checkpoints (step 2 … step 4)"),
-        ("Look-alikes", "grouped by size"),
+        ("Same place", "of 2 checkpoints (step 2 … step 4)"),
+        ("Same kind", "grouped by size"),
     ):
         at.get_by_key("errors_section").set_value(section).run()
         assert not at.exception and not at.error

@@ -15,7 +15,7 @@ from seglib.errors.report import Measured
 from ui import crops, opened
 from ui.components.gallery import gallery
 from ui.errors import scene as scenes
-from ui.errors.scene import ImageView, Scene
+from ui.errors.scene import ImageView, Scene, Shown
 from ui.errors.words import KINDS, many, meaning, one
 from ui.glossary import explain
 
@@ -80,7 +80,8 @@ def present(budget: Mapping[str, int]) -> list[str]:
     return [name for name in CLASSES if budget[name]]
 
 
-def draw(scene: Scene, measured: Measured, image: str, view: ImageView | None) -> None:
+def draw(shown: Shown) -> None:
+    scene, measured, image, view = shown.scene, shown.measured, shown.image, shown.view
     scopes = ["All images", *(["This image"] if view else [])]
     groups = sorted(measured.budgets.group.unique())
     scopes += groups if 1 < len(groups) <= 6 and len(groups) < len(measured.budgets) else []

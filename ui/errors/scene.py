@@ -17,6 +17,7 @@ from seglib.metrics import Counts, count
 from seglib.runs import jobs, predicted
 from seglib.runs.diagnosis import case
 from seglib.runs.predicted import STORED_THRESHOLD, Predicted
+from seglib.runs.store import Run
 from ui import opened
 
 VIEWER = "errors_viewer"
@@ -114,6 +115,18 @@ class ImageView:
     budget: dict[str, int]
     counts: Counts
     changed: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a section draws: the scene, its run, all regions at the threshold in view (None while they are not
+    measured), the image in view and what is known of it (None where it cannot be read)."""
+
+    scene: Scene
+    run: Run
+    measured: Measured | None
+    image: str
+    view: ImageView | None
 
 
 def of_image(scene: Scene, image: str) -> ImageView:
