@@ -1,6 +1,8 @@
 """What browser tests share: the real app with places of its own, and one Chromium tab. Fixtures `app` and `tab` use it.
 
-A browser test module says `pytestmark = browser.MARKS`.
+A browser test module says `pytestmark = browser.MARKS`. Such a test is tried a second time when it fails: on a busy
+machine Chromium and the server stand still for seconds now and then. A fault fails twice; what was retried, and why, is
+listed at the end of the report.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ expect.set_options(timeout=SLOW_MS)
 
 MARKS = [
     pytest.mark.browser,
+    pytest.mark.flaky(retries=1, delay=2),
     pytest.mark.timeout(600),
     pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="no Chromium on this machine"),
 ]
