@@ -9,7 +9,7 @@ from seglib.runs import predicted
 from seglib.runs.predicted import Predicted
 from seglib.runs.store import Run
 from ui import progress, state
-from ui.errors import budget, headline, images, lost, picture, same_kind, same_place, scene, source
+from ui.errors import beside, budget, headline, images, lost, picture, same_kind, same_place, scene, source
 from ui.literal import literal
 
 # name -> what draws it from scene.Shown
@@ -32,7 +32,8 @@ def main() -> None:
     try:
         chosen = source.choose(run, data, head)
         if chosen is not None:
-            _page(run, scene.scene(state.dataset_name(), data, chosen))
+            other = beside.choose(run, chosen, data, head)
+            _page(run, scene.scene(state.dataset_name(), data, chosen, other))
     except InputError as error:
         st.error(literal(error), icon=":material/error:")
     lost.other_runs()

@@ -50,7 +50,7 @@ def _runs() -> None:
         st.session_state[state.RUN] = None  # the one in the URL was trained on other data
         st.caption("No run on this data set yet.")
         return
-    labels = _labels(runs)
+    labels = labels_of(runs)
     st.session_state["sidebar_run"] = st.session_state[state.RUN] = run.id
     st.selectbox(
         "Run",
@@ -62,7 +62,7 @@ def _runs() -> None:
     )
 
 
-def _labels(runs: list[Run]) -> dict[str, str]:
+def labels_of(runs: list[Run]) -> dict[str, str]:
     """What each run is called in the list. Two of one name and IoU are told apart by their folder: a choice is sent
     back by its words."""
     labels = {run.id: _label(run) for run in runs}

@@ -5,7 +5,7 @@ Everything slow is kept until its inputs change: the predictions (stamp), the fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -28,7 +28,9 @@ _IMAGE, _TARGET, _REVEAL, _THRESHOLD = "errors_image", "errors_target", "errors_
 @dataclass(frozen=True)
 class Scene:
     """name: of the data set in routes. scores: counts at 0.5, one row an image. rows: image -> its row.
-    indices: image -> its number in the data set; images that are gone from it are missing here."""
+    indices: image -> its number in the data set; images that are gone from it are missing here.
+    other: what stands beside it, if anything: a second run's predictions of the same split, or this run's other
+    checkpoint's. other_rows: image -> its row there; images that it has not predicted are missing here."""
 
     name: str
     data: Dataset
@@ -37,18 +39,23 @@ class Scene:
     rows: dict[str, int]
     indices: dict[str, int]
     threshold: float
+    other: Predicted | None = None
+    other_rows: dict[str, int] = field(default_factory=dict)
 
     @property
     def gone(self) -> list[str]:
         return [image for image in self.scores.image if image not in self.indices]
 
 
-def scene(name: str, data: Dataset, chosen: Predicted) -> Scene:
-    scores = _scores(chosen.stamp, chosen)
+def scene(name: str, data: Dataset, chosen: Predicted, other: Predicted | None = None) -> Scene:
+    """Raises InputError for a table that cannot be read."""
+    scores = scores_of(chosen)
     all_indices = {record.image: i for i, record in enumerate(data.records) if record.mask}
     rows = {image: number for number, image in enumerate(scores.image)}
     indices = {image: all_indices[image] for image in rows if image in all_indices}
-    return Scene(name, data, chosen, scores, rows, indices, threshold())
+    theirs = {} if other is None else {image: number for number, image in enumerate(scores_of(other).image)}
+    other_rows = {image: theirs[image] for image in indices if image in theirs}
+    return Scene(name, data, chosen, scores, rows, indices, threshold(), other, other_rows)
 
 
 def threshold() -> float:
@@ -95,6 +102,11 @@ def reveal() -> int:
 
 
 # ---- what is measured
+
+
+def scores_of(chosen: Predicted) -> pd.DataFrame:
+    """`chosen.scores()`, read once. Raises InputError for a table that cannot be read."""
+    return _scores(chosen.stamp, chosen)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

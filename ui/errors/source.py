@@ -12,6 +12,7 @@ from seglib.runs.predicted import Predicted
 from seglib.runs.store import Run
 from ui import navigation, progress
 from ui.glossary import explain
+from ui.literal import literal
 
 _START = "errors_start_job"
 
@@ -25,16 +26,26 @@ def choose(run: Run, data: Dataset, head: DeltaGenerator) -> Predicted | None:
         which = _switch("Checkpoint", ["best", "last"], "errors_which", explain("checkpoint"))
     if own is None:
         return _without_validation(run, which, data)
-    if split == "val":
-        found = _validated(run, which) or own
-        n_missing = found.missing(len(found.scores()))
-        if not n_missing:
-            return found
-        st.warning(
-            f"The probabilities of {n_missing} of {len(found.scores())} val images are not on disk any more.",
-            icon=":material/image_not_supported:",
-        )
-    return _evaluated(run, which, split, data)
+    return of_split(run, which, split, data)
+
+
+def of_split(run: Run, which: str, split: str, data: Dataset, place: str = "errors") -> Predicted | None:
+    """What the run predicted of a split: the val images as the training left them, else as a job makes them. None
+    while there is nothing (yet), which was said. place: in the keys of its widgets. Raises InputError for files that
+    cannot be read."""
+    found = (_validated(run, which) or _validated(run, "best")) if split == "val" else None
+    if found is None:
+        return _evaluated(run, which, split, data, place)
+    n_images = len(found.scores())
+    n_missing = found.missing(n_images)
+    if not n_missing:
+        return found
+    whose = "" if place == "errors" else f" of **{literal(run.name)}**"
+    st.warning(
+        f"The probabilities of {n_missing} of {n_images} val images{whose} are not on disk any more.",
+        icon=":material/image_not_supported:",
+    )
+    return _evaluated(run, which, split, data, place)
 
 
 def _switch(label: str, options: list[str], key: str, about: str) -> str:
@@ -49,12 +60,12 @@ def _asked(key: str) -> None:
 
 
 def _validated(run: Run, which: str) -> Predicted | None:
-    """The val images; None where the run has no validation, or no val set."""
+    """The val images; None where the run has no validation, or no val set. Raises InputError for a damaged table."""
     try:
         found = predicted.of_validation(run, which)
-        return found if len(found.scores()) else None
     except InputError:
         return None
+    return found if len(found.scores()) else None
 
 
 def _without_validation(run: Run, which: str, data: Dataset) -> Predicted | None:
@@ -81,7 +92,7 @@ def _without_validation(run: Run, which: str, data: Dataset) -> Predicted | None
     return None
 
 
-def _evaluated(run: Run, which: str, split: str, data: Dataset) -> Predicted | None:
+def _evaluated(run: Run, which: str, split: str, data: Dataset, place: str = "errors") -> Predicted | None:
     """The job's predictions; else its progress, or a button that starts it."""
     if not run.has_checkpoint(which):
         st.info(
@@ -92,7 +103,7 @@ def _evaluated(run: Run, which: str, split: str, data: Dataset) -> Predicted | N
     inputs = predicted.evaluate_inputs(run, which, split, data.path)
     job = jobs.find("evaluate", inputs)
     known = (job.folder / "job.json").exists()
-    if not known and st.session_state.pop(_START, False):
+    if not known and place == "errors" and st.session_state.pop(_START, False):
         job, known = jobs.start("evaluate", inputs), True
     state = job.state() if known else None
     if state and state.name == "done" and (job.result / "budgets.parquet").exists():
@@ -100,13 +111,13 @@ def _evaluated(run: Run, which: str, split: str, data: Dataset) -> Predicted | N
     if state and state.live:
         n_images = data.counts()[split]
         st.caption(f"The network looks at the {n_images} {split} images. You may leave the page; it goes on.")
-        watch(job)
+        watch(job, f"{place}_job")
         return None
     if state:
-        progress.draw(progress.of_job(job), key="errors_job")
+        progress.draw(progress.of_job(job), key=f"{place}_job")
     label = "Try again" if state else f"Predict the {split} images"
     st.button(
-        label, icon=":material/play_arrow:", type="primary", key="errors_predict", on_click=_start, args=(inputs,)
+        label, icon=":material/play_arrow:", type="primary", key=f"{place}_predict", on_click=_start, args=(inputs,)
     )
     return None
 
