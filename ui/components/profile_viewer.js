@@ -1,6 +1,7 @@
 // Before and after under one camera, one line through all of them, its values below. Values are the trainer's float32.
 const PROFILES = new WeakMap();
 const LINES = new Map();  // component key -> line as shares of height and width, so that it outlives the picture
+const CAMERAS = new Map();  // component key -> {camera, size}, so that zoom outlives a change of page
 const COLOURS = { zscore: "#56B4E9", background: "#E69F00", percentile: "#009E73", minmax: "#CC79A7", clahe: "#D55E00" };
 const colourOf = (p, name) => name === "none" ? getComputedStyle(p.root).color : COLOURS[name] ?? "#999999";
 const titleOf = (name) => name === "none" ? "Before" : name;
@@ -26,7 +27,9 @@ async function load(p, data) {
   if (p.url !== wanted || p.data.url !== wanted) return;
   fail(p, "");
   const { height, width } = p.layers.none;
-  if (p.size?.join() !== [height, width].join()) p.camera = null;
+  const kept = CAMERAS.get(p.data.key);
+  if (kept?.size.join() !== [height, width].join()) p.camera = null;
+  else p.camera ??= { ...kept.camera };
   p.size = [height, width];
   p.root.style.setProperty("--aspect", `${width} / ${height}`);
   if (!p.shares) moveLine(p, [fullestRow(p), 0, fullestRow(p), width - 1]);
@@ -86,12 +89,16 @@ function figures(p) {
 
 const sizeOf = (canvas) => [canvas.clientWidth || 1, canvas.clientHeight || 1];
 const fitZoom = (p) => { const [w, h] = sizeOf(p.canvases[0]); return Math.min(w / p.size[1], h / p.size[0]); };
+const wholePicture = (p) => ({ row: p.size[0] / 2, col: p.size[1] / 2, zoom: fitZoom(p), fit: true });
+// At once, not with the next frame: keys that are pressed before it count from here.
+function fit(p) { if (p.size && p.canvases.length) { p.camera = wholePicture(p); ask(p); } }
 function ask(p) { if (!p.frame) p.frame = requestAnimationFrame(() => { p.frame = 0; draw(p); }); }
 
 function draw(p) {
   if (!p.size || !p.canvases.length || !p.canvases[0].clientWidth) return;
-  if (!p.camera || p.camera.fit) p.camera = { row: p.size[0] / 2, col: p.size[1] / 2, zoom: fitZoom(p), fit: true };
+  if (!p.camera || p.camera.fit) p.camera = wholePicture(p);
   const ratio = devicePixelRatio || 1;
+  CAMERAS.set(p.data.key, { camera: { ...p.camera }, size: [...p.size] });
   p.root.dataset.zoom = p.camera.zoom;
   for (const canvas of p.canvases) drawPicture(p, canvas, ratio);
   drawChart(p, p.root.querySelector(".chart"), ratio);
@@ -286,7 +293,7 @@ function listen(p, canvas) {
   };
   canvas.onpointermove = (event) => { if (drag) dragged(p, drag, canvas, event); };
   canvas.onpointerup = canvas.onpointercancel = () => { if (drag && drag.what !== "pan") tell(p); drag = null; };
-  canvas.ondblclick = () => { p.camera = null; ask(p); };
+  canvas.ondblclick = () => fit(p);
   canvas.onkeydown = (event) => onKey(p, event);
 }
 
@@ -316,7 +323,7 @@ function onKey(p, event) {
   else if (event.key === "r" || event.key === "c") { setLine(p, event.key === "r" ? "row" : "col"); tell(p); }
   else if (event.key === "+" || event.key === "=") zoomBy(p, 1.25);
   else if (event.key === "-") zoomBy(p, 0.8);
-  else if (event.key === "0") { p.camera = null; ask(p); }
+  else if (event.key === "0") fit(p);
   else return;
   event.preventDefault();
   event.stopPropagation();
@@ -337,7 +344,7 @@ function setUp(root, key) {
   pressed(p, "axis", p.axis);
   const outlines = root.querySelector(".outlines"), chart = root.querySelector(".chart");
   outlines.onchange = () => { p.outlines = outlines.checked; ask(p); };
-  root.querySelector(".fit").onclick = () => { p.camera = null; ask(p); };
+  root.querySelector(".fit").onclick = () => fit(p);
   const along = (clientX) => { const { left, right, w } = p.chart; return Math.max(0, Math.min(1, (clientX - chart.getBoundingClientRect().left - left) / (w - left - right))); };
   chart.onpointermove = (event) => { if (p.chart) { p.at = along(event.clientX); ask(p); } };
   chart.onpointerleave = () => { p.at = null; ask(p); };

@@ -98,6 +98,9 @@ const size = (v) => { const canvas = v.canvases[0]; return [canvas.clientWidth |
 const fitZoom = (v) => Math.min(size(v)[0] / v.image.width, size(v)[1] / v.image.height);
 const fitted = (v) => ({ row: v.image.height / 2, col: v.image.width / 2, zoom: fitZoom(v), fit: true });
 
+// At once, not with the next frame: keys that are pressed before it count from here.
+function fit(v) { if (v.image) { v.camera = fitted(v); ask(v); } }
+
 function zoomBy(v, factor, [x, y] = [0, 0]) {  // (x, y): the point that stays, in CSS pixels from the middle
   const camera = v.camera, zoom = Math.max(fitZoom(v) * 0.5, Math.min(64, camera.zoom * factor));
   camera.col += x / camera.zoom - x / zoom;
@@ -274,7 +277,7 @@ function listen(v, canvas) {
   };
   canvas.onpointercancel = () => { drag = null; };
   canvas.onpointerleave = () => { v.hover = null; readOut(v); ask(v); };
-  canvas.ondblclick = () => { v.camera = null; ask(v); };
+  canvas.ondblclick = () => fit(v);
   canvas.onkeydown = (event) => onKey(v, event);
 }
 
@@ -283,7 +286,7 @@ function onKey(v, event) {
   const moves = { ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], ArrowDown: [0, -40] };
   if (event.key === "+" || event.key === "=") zoomBy(v, 1.25);
   else if (event.key === "-") zoomBy(v, 0.8);
-  else if (event.key === "0") { v.camera = null; ask(v); }
+  else if (event.key === "0") fit(v);
   else if (event.key === "n" || event.key === "p") step(v, event.key === "n" ? 1 : -1);
   else if (moves[event.key]) moveBy(v, ...moves[event.key]);
   else return;
@@ -332,7 +335,7 @@ function setUp(root) {
   pressed(root, "style", v.style); pressed(root, "filter", v.filter);
   const larger = root.querySelector(".larger");
   larger.onclick = () => { larger.setAttribute("aria-pressed", String(root.classList.toggle("large"))); ask(v); };
-  root.querySelector(".fit").onclick = () => { v.camera = null; ask(v); };
+  root.querySelector(".fit").onclick = () => fit(v);
   return v;
 }
 
