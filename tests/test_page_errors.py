@@ -21,7 +21,7 @@ from seglib.errors.report import measure
 from seglib.runs import jobs, launcher, predicted, validation, worker
 from seglib.runs.store import Run
 from ui import crops, registry
-from ui.errors import budget, headline, images, picture, words
+from ui.errors import budget, headline, images, picture, scene, words
 
 SHELL = Path(__file__).resolve().parents[1] / "ui" / "shell.py"
 PAGE = SHELL.parents[1] / "pages" / "errors.py"
@@ -229,6 +229,40 @@ def test_a_damaged_image_is_one_line(run, home):
     (folder / worst).write_bytes(b"nonsense")
     at = page(data="data")
     assert not at.exception and any(Path(worst).name in e.value for e in at.error)
+
+
+def test_a_run_of_before_is_measured_from_its_probabilities(run, home):
+    folder = home / "copy"
+    shutil.copytree(run.data_path(), folder)
+    source, data = predicted.of_validation(run, "best"), open_dataset(folder, grouping="name")
+    new = source.stored()
+    assert new.complete and new.found.image.tolist() == source.scores().image.tolist()
+    for file in (run.folder / "validation").glob("*/found.parquet"):
+        file.unlink()
+    old = source.stored()
+    assert not old.complete and len(old.budgets) and not len(old.found)
+    view = scene.scene("data", data, source)
+    pd.testing.assert_frame_equal(scene.of_all(view).found, new.found)
+    (folder / view.scores.image[0]).write_bytes(b"nonsense")
+    scene._at_once.clear()
+    assert scene.of_all(view) is not None  # what was measured in time still shows
+    at = page(data="data")
+    assert not at.exception
+
+
+def test_a_large_run_of_before_shows_what_it_has_until_its_job_is_done(run, monkeypatch):
+    monkeypatch.setattr(scene, "AT_ONCE_PIXELS", 0)
+    source, data = predicted.of_validation(run, "best"), open_dataset(run.data_path())
+    new = source.stored()
+    for file in (run.folder / "validation").glob("*/found.parquet"):
+        file.unlink()
+    view = scene.scene("data", data, source)
+    assert not scene.of_all(view).complete and len(scene.of_all(view).budgets)
+    job = scene.measuring(view)
+    job.folder.mkdir(parents=True)
+    jobs._prepare(job, "errors", job_inputs := predicted.errors_inputs(source, 0.5, data.path))
+    assert job_inputs["threshold"] == 0.5 and worker.run_job("errors", job.folder).name == "done"
+    assert scene.of_all(view).found.equals(new.found)
 
 
 # ---- the parts

@@ -24,27 +24,23 @@ Classes, first match wins:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from scipy import sparse
-from scipy.spatial import cKDTree
-from skimage.measure import label as label_by_value
 
+from seglib.errors.edges import boundaries
+from seglib.errors.matching import MATCH_IOU, Overlaps, compact, match
+from seglib.errors.neighbours import around, nearest
+from seglib.errors.seams import bridges, splits
 from seglib.exceptions import InputError
 
 CLASSES = (
     "missed_cell", "missed_bud", "hallucinated_cell", "bridge", "split", "hole",
     "boundary_1px", "boundary_2px", "boundary_3px", "other",
 )  # fmt: skip
-MATCH_IOU = 0.1  # below it a cell has no counterpart
 BUD_SHARE = 0.5  # of the area of the larger neighbour
 BUD_GAP_PX = 2  # labels often leave one line of background between mother and bud
-PIECE_SHARE = 0.1  # smaller crumbs of a cell do not make it "cut"
-
-_EIGHT = [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)]
 
 
 @dataclass(frozen=True)
@@ -53,12 +49,13 @@ class Anatomy:
 
     classes: (H, W) uint8, 0 = right or not valid, i + 1 = CLASSES[i]. zone: (H, W) int32, id of the nearest truth
     cell (0 where there is none at all; outside the box of all cells and foreground that of the nearest pixel in it).
-    union: pixels that are cell or foreground.
+    union: pixels that are cell or foreground. cells: truth cells against predicted cells.
     """
 
     classes: np.ndarray
     zone: np.ndarray
     union: int
+    cells: Overlaps
 
     def budget(self) -> dict[str, int]:
         """Pixels of each class, in the order of CLASSES, and `union`. Sum of the classes / union = 1 - IoU."""
@@ -94,7 +91,8 @@ def anatomy(mask: np.ndarray, foreground: np.ndarray, labels: np.ndarray, valid:
     if parts.classes.shape == mask.shape:
         return parts
     room = [(part.start, size - part.stop) for part, size in zip(box, mask.shape)]
-    return Anatomy(np.pad(parts.classes, room), np.pad(parts.zone, room, "edge"), parts.union)
+    cells = replace(parts.cells, component=np.pad(parts.cells.component, room))
+    return Anatomy(np.pad(parts.classes, room), np.pad(parts.zone, room, "edge"), parts.union, cells)
 
 
 def _box(where: np.ndarray) -> tuple[slice, slice]:
@@ -110,27 +108,29 @@ def _box(where: np.ndarray) -> tuple[slice, slice]:
 
 
 def _taken_apart(foreground: np.ndarray, labels: np.ndarray, valid: np.ndarray) -> Anatomy:
-    ids, truth = _compact(np.where(valid, labels, 0))
-    predicted = foreground & valid
-    cell = truth > 0
-    tp, fp, fn = predicted & cell, predicted & ~cell, cell & ~predicted
+    ids, truth = compact(np.where(valid, labels, 0))
+    predicted, cell = foreground & valid, truth > 0
+    union = int((predicted | cell).sum())
     if not cell.any():
-        return Anatomy(_stack((fp, "hallucinated_cell")), np.zeros(cell.shape, np.int32), int(predicted.sum()))
-    nearest, distance = _nearest(cell)
-    zone = truth.ravel()[nearest]
-    missed, bud, hallucinated = _unmatched(truth, predicted, zone)
-    fn_found, fp_found = fn & ~missed, fp & ~hallucinated
+        zone = np.zeros(cell.shape, np.int32)
+        return Anatomy(_stack((predicted, "hallucinated_cell")), zone, union, match(truth, predicted, zone, ids))
+    place, distance = nearest(cell)
+    zone = truth.ravel()[place]
+    cells = match(truth, predicted, zone, ids)
+    tp, fp, fn = predicted & cell, predicted & ~cell, cell & ~predicted
+    missed, bud = _missed(truth, cells)
+    hallucinated = (cells.best_of_predicted < MATCH_IOU)[cells.component]
     classes = _stack(
         (fn & missed & ~bud, "missed_cell"),
         (fn & bud, "missed_bud"),
         (fp & hallucinated, "hallucinated_cell"),
-        (_bridges(fp_found, tp & ~missed, predicted, cell, nearest, distance), "bridge"),
-        (_splits(fn_found, tp, truth), "split"),
+        (bridges(fp & ~hallucinated, tp & ~missed, predicted, cell, place, distance), "bridge"),
+        (splits(fn & ~missed, tp, truth), "split"),
         (_holes(fn, predicted), "hole"),
-        *_boundaries(fp | fn, truth, valid),
+        *boundaries(fp | fn, truth, valid),
         (fp | fn, "other"),
     )
-    return Anatomy(classes, ids[zone].astype(np.int32), int((predicted | cell).sum()))
+    return Anatomy(classes, ids[zone].astype(np.int32), union, cells)
 
 
 def _check(mask: np.ndarray, foreground: np.ndarray, labels: np.ndarray, valid: np.ndarray) -> None:
@@ -148,16 +148,6 @@ def _check(mask: np.ndarray, foreground: np.ndarray, labels: np.ndarray, valid: 
         raise InputError("mask and labels disagree; mask must be labels > 0 wherever valid is True.")
 
 
-def _compact(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ids from 0 without gaps, so that tables over cells stay small. Returns (ids, labels) with ids[new] = old."""
-    if labels.max() > 1 << 20:
-        ids, compact = np.unique(np.append(labels.ravel(), 0), return_inverse=True)
-        return ids, compact[:-1].reshape(labels.shape).astype(np.int32)
-    present = np.bincount(labels.ravel(), minlength=1) > 0
-    present[0] = True
-    return np.flatnonzero(present), (np.cumsum(present, dtype=np.int32) - 1)[labels]
-
-
 def _stack(*layers: tuple[np.ndarray, str]) -> np.ndarray:
     """Class map in which the first layer that covers a pixel keeps it."""
     classes = np.zeros(layers[0][0].shape, np.uint8)
@@ -166,49 +156,11 @@ def _stack(*layers: tuple[np.ndarray, str]) -> np.ndarray:
     return classes
 
 
-def _nearest(sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Flat index of the nearest source pixel (H, W) and the distance to it in px (5x5 chamfer, within 2 %)."""
-    distance, number = cv2.distanceTransformWithLabels(
-        (~sources).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    flat = np.zeros(int(number.max()) + 1, np.int64)
-    where = np.flatnonzero(sources)
-    flat[number.ravel()[where]] = where
-    return flat[number], distance
-
-
-def _around(where: np.ndarray, *arrays: np.ndarray, shifts=tuple(_EIGHT)) -> Iterator[list[np.ndarray]]:
-    """For each shift the values of the arrays beside the pixels `where`; beyond the image they are 0."""
-    reach = max(abs(x) for shift in shifts for x in shift)
-    rows, cols = np.nonzero(where)
-    padded = [np.pad(a, reach) for a in arrays]
-    for row, col in shifts:
-        yield [a[rows + reach + row, cols + reach + col] for a in padded]
-
-
-def _unmatched(truth: np.ndarray, predicted: np.ndarray, zone: np.ndarray) -> tuple[np.ndarray, ...]:
-    """(H, W) bool each: missed truth cells, those of them that are buds, hallucinated predicted cells."""
-    n, component = cv2.connectedComponents(predicted.view(np.uint8), connectivity=8)
-    area = np.bincount(truth.ravel())
-    tp = predicted & (truth > 0)
-    cut = _pairs(zone[predicted], component[predicted], (len(area), n))
-    shared = _pairs(truth[tp], component[tp], (len(area), n)).tocoo()
-    row, col = shared.coords
-    iou = shared.data / (area[row] + np.asarray(cut[row, col]).ravel() - shared.data) if len(row) else np.zeros(0)
-    best_truth, best_predicted = np.zeros(len(area)), np.zeros(n)
-    np.maximum.at(best_truth, row, iou)
-    np.maximum.at(best_predicted, col, iou)
-    best_truth[0] = best_predicted[0] = 1  # background is nobody's counterpart
-    missed = best_truth < MATCH_IOU
-    bud = missed & (area <= BUD_SHARE * _largest_neighbour(missed[truth], truth, area))
-    return missed[truth], bud[truth], (best_predicted < MATCH_IOU)[component]
-
-
-def _pairs(a: np.ndarray, b: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
-    """How often a[i] meets b[i], as a sparse table."""
-    table = sparse.coo_array((np.ones(len(a), np.int64), (a, b)), shape=shape).tocsr()
-    table.sum_duplicates()
-    return table
+def _missed(truth: np.ndarray, cells: Overlaps) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) bool each: cells without a counterpart, and those of them that are buds."""
+    missed = cells.best_of_truth < MATCH_IOU
+    bud = missed & (cells.area <= BUD_SHARE * _largest_neighbour(missed[truth], truth, cells.area))
+    return missed[truth], bud[truth]
 
 
 def _largest_neighbour(where: np.ndarray, truth: np.ndarray, area: np.ndarray) -> np.ndarray:
@@ -216,67 +168,10 @@ def _largest_neighbour(where: np.ndarray, truth: np.ndarray, area: np.ndarray) -
     largest = np.zeros(len(area))
     if where.any():
         own, span = truth[where], range(-BUD_GAP_PX, BUD_GAP_PX + 1)
-        for (other,) in _around(where, truth, shifts=[(r, c) for r in span for c in span]):
+        for (other,) in around(where, truth, shifts=[(r, c) for r in span for c in span]):
             touches = (other > 0) & (other != own)
             np.maximum.at(largest, own[touches], area[other[touches]])
     return largest
-
-
-def _bridges(fp, found, predicted, cell, nearest, distance) -> np.ndarray:
-    """False foreground joining two clumps. found: true foreground of found cells; nearest, distance: to any cell."""
-    if not fp.any():
-        return fp
-    clumps, clump = cv2.connectedComponents(cell.view(np.uint8), connectivity=8)
-    n, component = cv2.connectedComponents(fp.view(np.uint8), connectivity=8)
-    own, anchor, keys = component[fp].astype(np.int64), np.where(found, clump, 0), []
-    for (beside,) in _around(fp, anchor):
-        touches = beside > 0
-        keys.append(own[touches] * clumps + beside[touches])
-    joins = np.bincount(np.unique(np.concatenate(keys)) // clumps, minlength=n) >= 2
-    joining = fp & joins[component]
-    return _between(joining, clump.ravel()[nearest], distance, predicted, np.ones_like(clump))
-
-
-def _splits(fn: np.ndarray, tp: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """False background between pieces of one cell. Pieces are counted cell by cell, also where cells touch."""
-    if not fn.any():
-        return fn
-    piece = label_by_value(np.where(tp, truth, 0), connectivity=2)
-    cell_of = np.zeros(piece.max() + 1, truth.dtype)
-    cell_of[piece[tp]] = truth[tp]
-    large = np.bincount(piece.ravel()) >= PIECE_SHARE * np.bincount(truth.ravel())[cell_of]
-    large[0] = False
-    cut = np.bincount(cell_of[large], minlength=truth.max() + 1) >= 2
-    result = np.zeros_like(fn)
-    if cut.any():
-        left, top, width, height = cv2.boundingRect(cut[truth].view(np.uint8))
-        box = slice(top, top + height), slice(left, left + width)
-        nearest, distance = _nearest((large & cut[cell_of])[piece[box]])
-        owner = piece[box].ravel()[nearest]
-        owner = np.where(cell_of[owner] == truth[box], owner, 0)
-        result[box] = _between(fn[box] & cut[truth[box]], owner, distance, truth[box] > 0, truth[box])
-    return result
-
-
-def _between(wrong, owner, distance, partner, group) -> np.ndarray:
-    """The part of `wrong` that lies between two owners of one group.
-
-    The seam is where a wrong pixel has an 8-neighbour in `partner` of the same group but another owner. Around a seam
-    pixel the disc that just reaches its owners is taken: the Voronoi line is the medial axis of the gap, so
-    the discs along it fill the gap and leave the rest of a long false rim alone.
-    """
-    points, between = np.nonzero(wrong), np.zeros_like(wrong)
-    mine, set_, reach = owner[points], group[points], distance[points]
-    seam = np.zeros(len(mine), bool)
-    for other, allowed, other_set in _around(wrong, owner, partner, group):
-        seam |= allowed & (other_set == set_) & (other != mine) & (other > 0) & (mine > 0)
-    if seam.any():
-        places = np.column_stack(points)
-        away, nearest = cKDTree(places[seam]).query(places, distance_upper_bound=float(reach[seam].max()) + 1e-3)
-        # beyond the bound `nearest` is the number of seam pixels and `away` infinite
-        between[points] = away <= np.append(reach[seam], 0)[nearest]
-        between[points] &= np.append(set_[seam], -1)[nearest] == set_
-    return between
 
 
 def _holes(fn: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -286,34 +181,3 @@ def _holes(fn: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     for side in (component[0], component[-1], component[:, 0], component[:, -1]):
         closed[side] = False
     return fn & closed[component]
-
-
-def _boundaries(wrong: np.ndarray, truth: np.ndarray, valid: np.ndarray) -> list[tuple[np.ndarray, str]]:
-    """Layers boundary_1px to boundary_3px by exact Euclidean distance to the rim."""
-    rim = _rim(truth, valid)
-    if not rim.any() or not wrong.any():
-        return []
-    # dilating by the pixels of a disc asks the same as an exact distance transform, in a tenth of the time
-    grown = [cv2.dilate(rim.view(np.uint8), disc) > 0 for disc in (_disc(1.5), _disc(2.5))]
-    return [(wrong & near, f"boundary_{k}px") for k, near in enumerate((rim, *grown), start=1)]
-
-
-def _disc(limit_px: float) -> np.ndarray:
-    reach = np.arange(-int(limit_px), int(limit_px) + 1)
-    return (np.hypot(*np.meshgrid(reach, reach)) < limit_px).astype(np.uint8)
-
-
-def _rim(truth: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Pixels with an 8-neighbour of another label; the limit of the valid area is no true edge."""
-    rim = np.zeros(truth.shape, bool)
-    body, after, before = slice(None), slice(1, None), slice(None, -1)
-    for a, b in (
-        ((body, before), (body, after)),
-        ((before, body), (after, body)),
-        ((before, before), (after, after)),
-        ((before, after), (after, before)),
-    ):
-        edge = (truth[a] != truth[b]) & valid[a] & valid[b]
-        rim[a] |= edge
-        rim[b] |= edge
-    return rim

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from seglib.errors import found as finding
 from seglib.errors.budget import CLASSES, anatomy, pool
 from seglib.errors.clusters import clusters
 from seglib.errors.recurrence import recurrent
@@ -21,13 +22,48 @@ from seglib.metrics import foreground
 Case = tuple[str, str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
+# one row a truth cell, and one a predicted cell without a counterpart (cells.parquet)
+CELLS = {
+    "image": "str",
+    "group": "str",
+    "cell": "int64",  # label id of a truth cell; number of the predicted cell in its image, for an invented one
+    "kind": "str",  # truth or invented
+    "row": "int64",  # top left corner of the bounding box
+    "col": "int64",
+    "height": "int64",
+    "width": "int64",
+    "n_pixels": "int64",
+    "iou": "float64",  # best with the other side, by zones
+    "fn": "int64",  # its pixels that were missed
+    "fp": "int64",  # false foreground in its zone
+}
+
+
+def no_found() -> pd.DataFrame:
+    """found.parquet of no image: image, group and the counts of `seglib.errors.found`."""
+    return pd.DataFrame(columns=["image", "group", *finding.COLUMNS])
+
+
+def no_cells() -> pd.DataFrame:
+    """cells.parquet of no cell, with the columns of CELLS."""
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in CELLS.items()})
+
+
 @dataclass(frozen=True)
 class Measured:
     """regions: one row a region, `image` first (regions.parquet). budgets: one row an image: image, group, union and
-    the pixels of each class."""
+    the pixels of each class. found: one row an image: image, group and the counts of `seglib.errors.found`. cells: one
+    row a cell with the columns of CELLS. Runs from before have no found and no cells: see `complete`."""
 
     regions: pd.DataFrame
     budgets: pd.DataFrame
+    found: pd.DataFrame = field(default_factory=no_found)
+    cells: pd.DataFrame = field(default_factory=no_cells)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is measured that this version measures."""
+        return len(self.found) == len(self.budgets)
 
     def pooled(self, group: str | None = None) -> dict[str, int]:
         """Pixels of each class and `union`, summed over all images or those of one group."""
@@ -38,32 +74,39 @@ class Measured:
 def measure(
     cases: Iterable[Case], threshold: float = 0.5, progress: Callable[[int], None] = lambda done: None
 ) -> Measured:
-    """Regions and budget of every case; one image in memory at a time. progress is told how many are done.
+    """Regions, budget and what was found of every case; one image in memory at a time. progress is told how many are
+    done.
 
     Raises InputError, naming the image, where the arrays of a case do not fit together.
     """
-    tables, budgets = [], []
+    tables, budgets, counts = [], [], []
     for name, group, gray, q, labels, valid in cases:
         try:
-            found, pixels = _one(gray, q, labels, valid, threshold)
+            table, pixels, cells = _one(gray, q, labels, valid, threshold)
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
-        found.insert(0, "image", name)
-        tables.append(found)
+        table.insert(0, "image", name)
+        tables.append(table)
         budgets.append({"image": name, "group": group, **pixels})
+        counts.append({"image": name, "group": group, **cells})
         progress(len(budgets))
     empty = pd.DataFrame({c: pd.Series(dtype=t) for c, t in {"image": "str", **COLUMNS}.items()})
     filled = [t for t in tables if len(t)]
-    table = pd.concat(filled, ignore_index=True) if filled else empty
-    return Measured(table, pd.DataFrame(budgets, columns=["image", "group", *CLASSES, "union"]))
+    return Measured(
+        pd.concat(filled, ignore_index=True) if filled else empty,
+        pd.DataFrame(budgets, columns=["image", "group", *CLASSES, "union"]),
+        pd.DataFrame(counts, columns=no_found().columns),
+    )
 
 
-def _one(gray, q, labels, valid, threshold: float) -> tuple[pd.DataFrame, dict[str, int]]:
+def _one(gray, q, labels, valid, threshold: float) -> tuple[pd.DataFrame, dict[str, int], dict[str, int]]:
+    """Regions, budget and what was found of one image."""
     if q.shape != labels.shape:
         raise InputError(f"probabilities have shape {q.shape}, labels {labels.shape}; they must be the same.")
     mask, predicted = labels > 0, foreground(q, threshold)
     parts = anatomy(mask, predicted, labels, valid)
-    return regions(mask, predicted, labels, valid, q=q, gray=gray, parts=parts), parts.budget()
+    table = regions(mask, predicted, labels, valid, q=q, gray=gray, parts=parts)
+    return table, parts.budget(), finding.found(mask, predicted, labels, valid, parts)
 
 
 def errors_report(

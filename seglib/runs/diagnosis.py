@@ -1,4 +1,4 @@
-"""Wrong regions and budgets on disk, for trainings and jobs alike: regions.parquet and budgets.parquet. No torch."""
+"""Wrong regions, budgets and cells on disk, for trainings and jobs alike: the parquet files of TABLES. No torch."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from seglib.runs import validation
 from seglib.runs.store import Run
 from seglib.training.room import is_full
 
+TABLES = ("cells", "found", "regions", "budgets")  # budgets last: who sees it finds the others
 SHARE = 0.03  # of a training's time that goes into regions while it trains; the rest is done after its end
 _WAITING_BYTES = 256 * 1024**2
 _CACHE_BYTES = 512 * 1024**2
@@ -29,9 +30,11 @@ def case(sample: Sample, q: np.ndarray) -> Case:
 
 
 def write_tables(folder: Path, measured: Measured) -> None:
-    """regions.parquet and budgets.parquet."""
-    write_table(folder / "regions.parquet", measured.regions)
-    write_table(folder / "budgets.parquet", measured.budgets)
+    """<name>.parquet for each of TABLES; a table of cells that nobody filled is left out."""
+    for name in TABLES:
+        table = getattr(measured, name)
+        if len(table) or name != "cells":
+            write_table(folder / f"{name}.parquet", table)
 
 
 def write_table(file: Path, table: pd.DataFrame) -> None:

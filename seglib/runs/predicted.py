@@ -64,11 +64,13 @@ class Predicted:
         return sum(not (self.folder / f"{number}.png").is_file() for number in range(n_images))
 
     def stored(self) -> Measured | None:
-        """Regions and budgets at STORED_THRESHOLD; None where they are not computed (yet)."""
+        """What was measured at STORED_THRESHOLD; None where nothing is (yet). Runs of before 0.4 lack `found` and
+        `cells`: those are empty, and `complete` says so."""
         from seglib.errors.report import Measured
 
-        files = [self.tables / name for name in ("regions.parquet", "budgets.parquet")]
-        return Measured(*map(_read, files)) if all(f.exists() for f in files) else None
+        files = {name: self.tables / f"{name}.parquet" for name in ("regions", "budgets", "found", "cells")}
+        tables = {name: _read(file) for name, file in files.items() if file.exists()}
+        return Measured(**tables) if {"regions", "budgets"} <= set(tables) else None
 
     def cases(self, dataset: Dataset) -> Iterator[Case]:
         """The images one by one, as `seglib.errors.report.measure` takes them; those gone from the data set are left

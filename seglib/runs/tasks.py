@@ -90,7 +90,7 @@ def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_st
 
     inputs: run (folder), split (train or val), checkpoint (best), threshold (0.5), data (another folder than the
     run's own), moved (true: `data` is where the run's own lies now, so the run's grouping, split and fold hold).
-    result: <row>.png (q), images.parquet, regions.parquet and budgets.parquet as a validation of the run has them.
+    result: <row>.png (q), images.parquet and the tables of `diagnosis.write_tables`, as a validation of a run.
     """
     import pandas as pd
 
@@ -124,9 +124,9 @@ def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_st
 
 
 def errors(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
-    """Wrong regions and budgets of stored probabilities at another threshold; no network runs.
+    """What is measured of stored probabilities, at another threshold or for a run of before; no network runs.
 
-    inputs: as `seglib.runs.predicted.errors_inputs` makes them. result: regions.parquet and budgets.parquet.
+    inputs: as `seglib.runs.predicted.errors_inputs` makes them. result: the tables of `diagnosis.write_tables`.
     """
     from seglib.errors.report import measure
     from seglib.runs import diagnosis, predicted

@@ -13,6 +13,7 @@ import streamlit as st
 
 from seglib.data.dataset import Dataset
 from seglib.errors.report import Measured, measure
+from seglib.exceptions import InputError
 from seglib.metrics import Counts, count
 from seglib.runs import jobs, predicted
 from seglib.runs.diagnosis import case
@@ -158,17 +159,32 @@ def _of_image(stamp: str, image: str, tag: str, threshold: float, _scene: Scene)
 
 
 def of_all(scene: Scene) -> Measured | jobs.Job:
-    """Regions and budgets of all images at the threshold, or the job that makes them: done, or to be started."""
+    """What is measured of all images at the threshold, or the job that makes it: done, or to be started.
+
+    A run of before lacks some tables: small sets are measured at once; of large ones what is there is shown until the
+    person asks for the job.
+    """
     chosen = scene.predicted
-    if scene.threshold == STORED_THRESHOLD and (stored := _stored(chosen.stamp, chosen)) is not None:
+    stored = _stored(chosen.stamp, chosen) if scene.threshold == STORED_THRESHOLD else None
+    if stored is not None and stored.complete:
         return stored
     if int(scene.scores.n_valid.sum()) <= AT_ONCE_PIXELS:
         tags = "|".join(opened.tag(scene.data, index) for index in scene.indices.values())
-        return _at_once(chosen.stamp, tags, scene.threshold, scene)
-    job = jobs.find("errors", predicted.errors_inputs(chosen, scene.threshold, scene.data.path))
+        try:
+            return _at_once(chosen.stamp, tags, scene.threshold, scene)
+        except InputError:
+            if stored is None:
+                raise
+            return stored  # a picture or its probabilities are gone; what was measured in time still holds
+    job = measuring(scene)
     if (job.folder / "job.json").exists() and job.state().name == "done" and (job.result / "budgets.parquet").exists():
         return _of_job(job.id, Predicted(chosen.run, chosen.which, chosen.split, job.result, job.result, job=job))
-    return job
+    return job if stored is None else stored
+
+
+def measuring(scene: Scene) -> jobs.Job:
+    """The job that measures all images at the threshold, started or not."""
+    return jobs.find("errors", predicted.errors_inputs(scene.predicted, scene.threshold, scene.data.path))
 
 
 def start(scene: Scene) -> None:
