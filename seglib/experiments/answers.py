@@ -170,14 +170,26 @@ def compare(key: str, a: tuple[str, Sequence[Setup]], b: tuple[str, Sequence[Set
     both = overlaps([x for _, x, _ in pairs] + [y for _, _, y in pairs])
     n, first = len(pairs), pairs[0][1]
     one, other = (statistics.Overlaps(both.tp[part], both.union[part]) for part in (slice(n), slice(n, None)))
-    interval = statistics.difference(one, other, first.names, first.groups)
-    per_seed = _per_seed([seed for seed, *_ in pairs], 100 * (one.pooled() - other.pooled()))
-    seeds = statistics.over_seeds([value for _, value in per_seed])
+    return difference((a[0], one), (b[0], other), first.names, first.groups, [seed for seed, *_ in pairs])
+
+
+def difference(
+    a: tuple[str, statistics.Overlaps],
+    b: tuple[str, statistics.Overlaps],
+    names: Sequence[str],
+    groups: Sequence[str],
+    seeds: Sequence[int],
+) -> Difference:
+    """a − b, each its name and what its runs counted on the same N images. names, groups: of the images. seeds: of the
+    runs, the i-th of a being paired with the i-th of b."""
+    interval = statistics.difference(a[1], b[1], names, groups)
+    per_seed = _per_seed(seeds, 100 * (a[1].pooled() - b[1].pooled()))
+    over_seeds = statistics.over_seeds([value for _, value in per_seed])
     low, high = (None if bound is None else 100 * bound for bound in (interval.low, interval.high))
-    units, n_images = interval.units, len(first.names)
+    units, n_images = interval.units, len(names)
     return Difference(
-        a[0], b[0], 100 * interval.difference, low, high, per_seed, *(seeds or (None, None)),
-        scope_of(units), method_of(units, n_images), n, units,
+        a[0], b[0], 100 * interval.difference, low, high, per_seed, *(over_seeds or (None, None)),
+        scope_of(units), method_of(units, n_images), len(seeds), units,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ KINDS: dict[str, str] = {
     "predict": "seglib.runs.tasks:predict",
     "evaluate": "seglib.runs.tasks:evaluate",
     "errors": "seglib.runs.tasks:errors",
+    "changes": "seglib.runs.changes:changes",
     "demo": "seglib.runs.tasks:demo",
     "survey": "seglib.runs.tasks:survey",
     "recognise": "seglib.runs.imports:recognise",
