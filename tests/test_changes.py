@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+from tiny_run import finished_run
 
+from seglib.data.dataset import open_dataset
 from seglib.errors.budget import CLASSES, budget
 from seglib.errors.compare import FATES, by_class, compare, fates, overlaps
 from seglib.errors.regions import decode
 from seglib.exceptions import InputError
 from seglib.metrics import count
+from seglib.runs import changes, jobs, predicted, worker
 
 
 def grown(rng: np.random.Generator, shape=(24, 30), share=0.4) -> np.ndarray:
@@ -131,3 +136,41 @@ def test_time_grows_with_the_pixels_alone():
     begun = time.perf_counter()
     compare(pairs * 10)
     assert time.perf_counter() - begun < 20 * once
+
+
+@pytest.fixture
+def two(tmp_path, monkeypatch):
+    """A small run's two checkpoints, the second one's predictions turned about in a corner, and the data set."""
+    monkeypatch.setenv("SEGLIB_CACHE", str(tmp_path / "cache"))
+    run = finished_run(tmp_path)
+    found = [predicted.of_validation(run, which) for which in ("best", "last")]
+    for number in range(3):
+        q = found[1].q(number)
+        q[:20, :20] = 255 - q[:20, :20]
+        cv2.imwrite(str(found[1].folder / f"{number}.png"), q)
+    return *found, open_dataset(run.data_path())
+
+
+def test_a_job_leaves_what_is_compared_at_once(two):
+    a, b, data = two
+    inputs = changes.inputs_of(a, b, 0.5, data.path)
+    job = jobs.find("changes", inputs)
+    job.folder.mkdir(parents=True)
+    jobs._prepare(job, "changes", inputs)
+    assert worker.run_job("changes", job.folder).name == "done"
+    stored, at_once = changes.read(job.result), compare(changes.pairs(a, b, data))
+    for name in ("images", "wins", "losses"):
+        assert_frame_equal(getattr(stored, name), getattr(at_once, name), check_dtype=False)
+    assert len(stored.images) == 3 and len(stored.losses) + len(stored.wins) > 0
+    assert jobs.find("changes", changes.inputs_of(a, b, 0.6, data.path)).id != job.id
+    assert jobs.find("changes", changes.inputs_of(b, a, 0.5, data.path)).id != job.id
+    (job.result / "wins.parquet").write_bytes(b"nonsense")
+    with pytest.raises(InputError, match=r"wins\.parquet cannot be read"):
+        changes.read(job.result)
+
+
+def test_probabilities_that_are_damaged_are_one_line_that_names_the_file(two):
+    a, b, data = two
+    (b.folder / "1.png").write_bytes(b"nonsense")
+    with pytest.raises(InputError, match=r"1\.png is damaged"):
+        compare(changes.pairs(a, b, data))
