@@ -12,13 +12,13 @@ class of the budget it had in a, a broken one for the class it has in b.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from seglib.errors.budget import CLASSES, Anatomy, anatomy
+from seglib.errors.budget import CLASSES, anatomy
 from seglib.errors.regions import COLUMNS, regions
 from seglib.exceptions import InputError
 from seglib.metrics import foreground
@@ -122,8 +122,8 @@ def _one(gray, q_a, q_b, labels, valid, threshold: float) -> tuple[dict[str, int
     counts |= dict(zip(FATES, _histogram(fate, len(FATES))))
     for part, classes in zip(OF_CLASSES, (parts_a.classes, parts_b.classes, fixed, broken)):
         counts |= {f"{part}_{name}": n for name, n in zip(CLASSES, _histogram(classes, len(CLASSES)))}
-    won = regions(mask, a, labels, valid, q_a, gray, Anatomy(fixed, parts_a.zone, parts_a.union))
-    lost = regions(mask, b, labels, valid, q_b, gray, Anatomy(broken, parts_b.zone, parts_b.union))
+    won = regions(mask, a, labels, valid, q_a, gray, replace(parts_a, classes=fixed))
+    lost = regions(mask, b, labels, valid, q_b, gray, replace(parts_b, classes=broken))
     return counts, won, lost
 
 
