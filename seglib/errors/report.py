@@ -16,7 +16,7 @@ from seglib.errors.clusters import clusters
 from seglib.errors.recurrence import recurrent
 from seglib.errors.regions import COLUMNS, regions
 from seglib.exceptions import InputError
-from seglib.metrics import foreground
+from seglib.metrics import Counts, foreground
 
 # image name, group, gray (H, W), q (H, W) uint8, labels (H, W) integer, valid (H, W) bool
 Case = tuple[str, str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -136,7 +136,10 @@ def as_report(
 ) -> dict[str, Any]:
     """The same from what was measured before: plain JSON values, null where a number is undefined."""
     budget = measured.pooled()
-    back = recurrent([t for _, t in earlier] + [measured.regions], [n for n, _ in earlier] + [checkpoint])
+    wrong = sum(budget[name] for name in CLASSES)
+    counts = Counts(tp=budget["union"] - wrong, fp=wrong)  # the pooled IoU wants their sum alone
+    tables, names = [t for _, t in earlier] + [measured.regions], [n for n, _ in earlier] + [checkpoint]
+    back = recurrent(tables, names, counts=counts)
     return {
         "run": run,
         "checkpoint": checkpoint,
