@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from seglib.runs import jobs, launcher, predicted, validation, worker
 from seglib.runs.store import Run
 from ui import crops, registry
 from ui.errors import budget, headline, images, picture, scene, words
+from ui.errors import thresholds as over_thresholds
 
 SHELL = Path(__file__).resolve().parents[1] / "ui" / "shell.py"
 PAGE = SHELL.parents[1] / "pages" / "errors.py"
@@ -263,6 +265,20 @@ def test_a_large_run_of_before_shows_what_it_has_until_its_job_is_done(run, monk
     jobs._prepare(job, "errors", job_inputs := predicted.errors_inputs(source, 0.5, data.path))
     assert job_inputs["threshold"] == 0.5 and worker.run_job("errors", job.folder).name == "done"
     assert scene.of_all(view).found.equals(new.found)
+
+
+def test_the_curve_over_thresholds_is_that_of_the_pixels(run):
+    source, data = predicted.of_validation(run, "best"), open_dataset(run.data_path())
+    view = scene.scene("data", data, source)
+    curve = over_thresholds.pooled_curve(view)
+    assert len(curve) == 256 and curve[128] == pytest.approx(pooled_iou(run), abs=1e-6)
+    at, value = over_thresholds.best(view)
+    reachable = [curve[math.ceil(2.55 * step)] for step in range(101)]
+    assert value == pytest.approx(max(v for v in reachable if v is not None), abs=1e-6)
+    at_that = predicted.at_threshold(source.scores(), measure(source.cases(data), at))
+    assert headline.figures(at_that).pooled_iou == pytest.approx(value)
+    text = over_thresholds.told(view)
+    assert f"{value:.4f} at threshold {at:.2f}" in text and "flatters" in text
 
 
 # ---- the parts

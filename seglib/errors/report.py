@@ -15,6 +15,7 @@ from seglib.errors.budget import CLASSES, anatomy, pool
 from seglib.errors.clusters import clusters
 from seglib.errors.recurrence import recurrent
 from seglib.errors.regions import COLUMNS, regions
+from seglib.errors.thresholds import HISTOGRAMS, histograms
 from seglib.exceptions import InputError
 from seglib.metrics import Counts, foreground
 
@@ -44,6 +45,11 @@ def no_found() -> pd.DataFrame:
     return pd.DataFrame(columns=["image", "group", *finding.COLUMNS])
 
 
+def no_thresholds() -> pd.DataFrame:
+    """thresholds.parquet of no image."""
+    return pd.DataFrame(columns=["image", "group", *HISTOGRAMS])
+
+
 def no_cells() -> pd.DataFrame:
     """cells.parquet of no cell, with the columns of CELLS."""
     return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in CELLS.items()})
@@ -53,17 +59,19 @@ def no_cells() -> pd.DataFrame:
 class Measured:
     """regions: one row a region, `image` first (regions.parquet). budgets: one row an image: image, group, union and
     the pixels of each class. found: one row an image: image, group and the counts of `seglib.errors.found`. cells: one
-    row a cell with the columns of CELLS. Runs from before have no found and no cells: see `complete`."""
+    row a cell with the columns of CELLS. thresholds: one row an image: image, group and the histograms of
+    `seglib.errors.thresholds`, which hold at every threshold. Runs from before lack the last three: see `complete`."""
 
     regions: pd.DataFrame
     budgets: pd.DataFrame
     found: pd.DataFrame = field(default_factory=no_found)
     cells: pd.DataFrame = field(default_factory=no_cells)
+    thresholds: pd.DataFrame = field(default_factory=no_thresholds)
 
     @property
     def complete(self) -> bool:
         """Whether everything is measured that this version measures."""
-        return len(self.found) == len(self.budgets)
+        return len(self.found) == len(self.thresholds) == len(self.budgets)
 
     def pooled(self, group: str | None = None) -> dict[str, int]:
         """Pixels of each class and `union`, summed over all images or those of one group."""
@@ -79,7 +87,7 @@ def measure(
 
     Raises InputError, naming the image, where the arrays of a case do not fit together.
     """
-    tables, budgets, counts = [], [], []
+    tables, budgets, counts, levels = [], [], [], []
     for name, group, gray, q, labels, valid in cases:
         try:
             table, pixels, cells = _one(gray, q, labels, valid, threshold)
@@ -89,6 +97,7 @@ def measure(
         tables.append(table)
         budgets.append({"image": name, "group": group, **pixels})
         counts.append({"image": name, "group": group, **cells})
+        levels.append({"image": name, "group": group, **dict(zip(HISTOGRAMS, histograms(q, labels > 0, valid)))})
         progress(len(budgets))
     empty = pd.DataFrame({c: pd.Series(dtype=t) for c, t in {"image": "str", **COLUMNS}.items()})
     filled = [t for t in tables if len(t)]
@@ -96,6 +105,7 @@ def measure(
         pd.concat(filled, ignore_index=True) if filled else empty,
         pd.DataFrame(budgets, columns=["image", "group", *CLASSES, "union"]),
         pd.DataFrame(counts, columns=no_found().columns),
+        thresholds=pd.DataFrame(levels, columns=no_thresholds().columns),
     )
 
 

@@ -18,7 +18,7 @@ from seglib.runs import validation
 from seglib.runs.store import Run
 from seglib.training.room import is_full
 
-TABLES = ("cells", "found", "regions", "budgets")  # budgets last: who sees it finds the others
+TABLES = ("cells", "found", "thresholds", "regions", "budgets")  # budgets last: who sees it finds the others
 SHARE = 0.03  # of a training's time that goes into regions while it trains; the rest is done after its end
 _WAITING_BYTES = 256 * 1024**2
 _CACHE_BYTES = 512 * 1024**2

@@ -64,11 +64,12 @@ class Predicted:
         return sum(not (self.folder / f"{number}.png").is_file() for number in range(n_images))
 
     def stored(self) -> Measured | None:
-        """What was measured at STORED_THRESHOLD; None where nothing is (yet). Runs of before 0.4 lack `found` and
-        `cells`: those are empty, and `complete` says so."""
+        """What was measured at STORED_THRESHOLD; None where nothing is (yet). Runs of before 0.4 lack some tables:
+        those are empty, and `complete` says so."""
         from seglib.errors.report import Measured
+        from seglib.runs.diagnosis import TABLES
 
-        files = {name: self.tables / f"{name}.parquet" for name in ("regions", "budgets", "found", "cells")}
+        files = {name: self.tables / f"{name}.parquet" for name in TABLES}
         tables = {name: _read(file) for name, file in files.items() if file.exists()}
         return Measured(**tables) if {"regions", "budgets"} <= set(tables) else None
 

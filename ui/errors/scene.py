@@ -158,6 +158,11 @@ def _of_image(stamp: str, image: str, tag: str, threshold: float, _scene: Scene)
     return ImageView(measured.regions, measured.pooled(), count(q, sample.mask, sample.valid, threshold), changed)
 
 
+def stored(scene: Scene) -> Measured | None:
+    """What lies on disk, at STORED_THRESHOLD whatever the threshold in view; None where nothing does."""
+    return _stored(scene.predicted.stamp, scene.predicted)
+
+
 def of_all(scene: Scene) -> Measured | jobs.Job:
     """What is measured of all images at the threshold, or the job that makes it: done, or to be started.
 
@@ -165,21 +170,21 @@ def of_all(scene: Scene) -> Measured | jobs.Job:
     person asks for the job.
     """
     chosen = scene.predicted
-    stored = _stored(chosen.stamp, chosen) if scene.threshold == STORED_THRESHOLD else None
-    if stored is not None and stored.complete:
-        return stored
+    known = stored(scene) if scene.threshold == STORED_THRESHOLD else None
+    if known is not None and known.complete:
+        return known
     if int(scene.scores.n_valid.sum()) <= AT_ONCE_PIXELS:
         tags = "|".join(opened.tag(scene.data, index) for index in scene.indices.values())
         try:
             return _at_once(chosen.stamp, tags, scene.threshold, scene)
         except InputError:
-            if stored is None:
+            if known is None:
                 raise
-            return stored  # a picture or its probabilities are gone; what was measured in time still holds
+            return known  # a picture or its probabilities are gone; what was measured in time still holds
     job = measuring(scene)
     if (job.folder / "job.json").exists() and job.state().name == "done" and (job.result / "budgets.parquet").exists():
         return _of_job(job.id, Predicted(chosen.run, chosen.which, chosen.split, job.result, job.result, job=job))
-    return job if stored is None else stored
+    return job if known is None else known
 
 
 def measuring(scene: Scene) -> jobs.Job:
