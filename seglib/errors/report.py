@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seglib.errors import cells as each_cell
 from seglib.errors import found as finding
 from seglib.errors.budget import CLASSES, anatomy, pool
+from seglib.errors.cells import no_cells
 from seglib.errors.clusters import clusters
 from seglib.errors.recurrence import recurrent
 from seglib.errors.regions import COLUMNS, regions
@@ -21,23 +23,6 @@ from seglib.metrics import Counts, foreground
 
 # image name, group, gray (H, W), q (H, W) uint8, labels (H, W) integer, valid (H, W) bool
 Case = tuple[str, str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-
-
-# one row a truth cell, and one a predicted cell without a counterpart (cells.parquet)
-CELLS = {
-    "image": "str",
-    "group": "str",
-    "cell": "int64",  # label id of a truth cell; number of the predicted cell in its image, for an invented one
-    "kind": "str",  # truth or invented
-    "row": "int64",  # top left corner of the bounding box
-    "col": "int64",
-    "height": "int64",
-    "width": "int64",
-    "n_pixels": "int64",
-    "iou": "float64",  # best with the other side, by zones
-    "fn": "int64",  # its pixels that were missed
-    "fp": "int64",  # false foreground in its zone
-}
 
 
 def no_found() -> pd.DataFrame:
@@ -50,17 +35,13 @@ def no_thresholds() -> pd.DataFrame:
     return pd.DataFrame(columns=["image", "group", *HISTOGRAMS])
 
 
-def no_cells() -> pd.DataFrame:
-    """cells.parquet of no cell, with the columns of CELLS."""
-    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in CELLS.items()})
-
-
 @dataclass(frozen=True)
 class Measured:
     """regions: one row a region, `image` first (regions.parquet). budgets: one row an image: image, group, union and
     the pixels of each class. found: one row an image: image, group and the counts of `seglib.errors.found`. cells: one
-    row a cell with the columns of CELLS. thresholds: one row an image: image, group and the histograms of
-    `seglib.errors.thresholds`, which hold at every threshold. Runs from before lack the last three: see `complete`."""
+    row a cell with the columns of `seglib.errors.cells.CELLS`. thresholds: one row an image: image, group and the
+    histograms of `seglib.errors.thresholds`, which hold at every threshold. Runs from before lack the last three: see
+    `complete`."""
 
     regions: pd.DataFrame
     budgets: pd.DataFrame
@@ -82,22 +63,23 @@ class Measured:
 def measure(
     cases: Iterable[Case], threshold: float = 0.5, progress: Callable[[int], None] = lambda done: None
 ) -> Measured:
-    """Regions, budget and what was found of every case; one image in memory at a time. progress is told how many are
-    done.
+    """Regions, budget, cells and what was found of every case; one image in memory at a time. progress is told how many
+    are done.
 
     Raises InputError, naming the image, where the arrays of a case do not fit together.
     """
-    tables, budgets, counts, levels = [], [], [], []
+    tables, budgets, counts, levels, cells = [], [], [], [], []
     for name, group, gray, q, labels, valid in cases:
         try:
-            table, pixels, cells = _one(gray, q, labels, valid, threshold)
+            table, pixels, found, of_cells = _one(name, gray, q, labels, valid, threshold)
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
         table.insert(0, "image", name)
         tables.append(table)
         budgets.append({"image": name, "group": group, **pixels})
-        counts.append({"image": name, "group": group, **cells})
+        counts.append({"image": name, "group": group, **found})
         levels.append({"image": name, "group": group, **dict(zip(HISTOGRAMS, histograms(q, labels > 0, valid)))})
+        cells.append((name, group, of_cells))
         progress(len(budgets))
     empty = pd.DataFrame({c: pd.Series(dtype=t) for c, t in {"image": "str", **COLUMNS}.items()})
     filled = [t for t in tables if len(t)]
@@ -105,18 +87,20 @@ def measure(
         pd.concat(filled, ignore_index=True) if filled else empty,
         pd.DataFrame(budgets, columns=["image", "group", *CLASSES, "union"]),
         pd.DataFrame(counts, columns=no_found().columns),
-        thresholds=pd.DataFrame(levels, columns=no_thresholds().columns),
+        each_cell.table(cells),
+        pd.DataFrame(levels, columns=no_thresholds().columns),
     )
 
 
-def _one(gray, q, labels, valid, threshold: float) -> tuple[pd.DataFrame, dict[str, int], dict[str, int]]:
-    """Regions, budget and what was found of one image."""
+def _one(name: str, gray, q, labels, valid, threshold: float) -> tuple[pd.DataFrame, dict, dict, dict]:
+    """Regions, budget, what was found and the columns of the cells of one image."""
     if q.shape != labels.shape:
         raise InputError(f"probabilities have shape {q.shape}, labels {labels.shape}; they must be the same.")
     mask, predicted = labels > 0, foreground(q, threshold)
     parts = anatomy(mask, predicted, labels, valid)
     table = regions(mask, predicted, labels, valid, q=q, gray=gray, parts=parts)
-    return table, parts.budget(), finding.found(mask, predicted, labels, valid, parts)
+    found = finding.found(mask, predicted, labels, valid, parts)
+    return table, parts.budget(), found, each_cell.cells(gray, predicted, labels, valid, parts, name)
 
 
 def errors_report(
