@@ -52,7 +52,8 @@ class Measured:
     @property
     def complete(self) -> bool:
         """Whether everything is measured that this version measures."""
-        return len(self.found) == len(self.thresholds) == len(self.budgets)
+        cells_there = len(self.cells) > 0 or not self.budgets["union"].any()
+        return cells_there and len(self.found) == len(self.thresholds) == len(self.budgets)
 
     def pooled(self, group: str | None = None) -> dict[str, int]:
         """Pixels of each class and `union`, summed over all images or those of one group."""
