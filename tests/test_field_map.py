@@ -84,8 +84,8 @@ def test_every_wrong_pixel_is_on_the_map_once_at_its_place():
         for name, (height, width) in shapes.items():
             px = np.zeros(found.bins)
             for r in table[(table.image == name) & (table.kind == kind)].itertuples():
-                for y, x in np.argwhere(decode(r.rle, r.height, r.width)) + (r.row, r.col):
-                    px[int((y + 0.5) * rows / height), int((x + 0.5) * cols / width)] += 1
+                for y, x in np.argwhere(decode(r.rle, r.height, r.width)):
+                    px[int((r.row + y + 0.5) * rows / height), int((r.col + x + 0.5) * cols / width)] += 1
             density += px / (height * width / rows / cols) / len(shapes)
             images += px > 0
         np.testing.assert_allclose(found.density[kind], density)
@@ -102,7 +102,7 @@ def test_a_movie_counts_once_and_a_cell_that_stays_put_in_one_is_no_dust():
     assert as_movies.units == "groups" and alone.units == "images"
     assert [round(240 * row) <= 185 <= round(240 * (row + h)) for row, h in as_movies.spots[["row", "height"]].values]
     assert (as_movies.spots.n_groups == 5).all() and len(as_movies.spots) == 1
-    few = {name: "one movie" for name in shapes}
+    few = dict.fromkeys(shapes, "one movie")
     assert set(field_map(table, shapes, few).spots.n_groups) == {1}  # told, not hidden
 
 

@@ -27,6 +27,8 @@ KINDS: dict[str, str] = {
     "evaluate": "seglib.runs.tasks:evaluate",
     "errors": "seglib.runs.tasks:errors",
     "changes": "seglib.runs.changes:changes",
+    "transforms": "seglib.runs.transforms:transforms",
+    "recurrence": "seglib.runs.recurring:recurrence",
     "demo": "seglib.runs.tasks:demo",
     "survey": "seglib.runs.tasks:survey",
     "recognise": "seglib.runs.imports:recognise",

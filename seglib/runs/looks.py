@@ -6,6 +6,7 @@ systematic; what one look alone gets wrong is chance. The last look of a list is
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,25 +47,13 @@ def of_run(run: Run, which: int | str = "best", most: int = MOST) -> list[Look]:
 
     Raises InputError for a run without a validation, or whose files cannot be read.
     """
-    last = validation.step_of(run, which)
-    steps = [s for s in validation.validation_steps(run) if s <= last and _has_regions(run, s)]
-    if len(steps) > most:
-        gaps = max(most - 1, 1)
-        steps = [steps[len(steps) - 1 - round(i * (len(steps) - 1) / gaps)] for i in range(most)][::-1]
-    return [_look(run, step, f"step {step}", "checkpoint") for step in steps]
+    return [_look(run, step, f"step {step}", "checkpoint") for step in steps_of(run, which, most)]
 
 
 def of_runs(runs: Sequence[Run], which: str = "best") -> list[Look]:
     """One look a run, in the order given, named as `names` does; runs without stored regions are left out."""
-    named, found = names(runs), []
-    for run in runs:
-        try:
-            step = validation.step_of(run, which)
-        except InputError:
-            continue
-        if _has_regions(run, step):
-            found.append(_look(run, step, named[run.id], "run"))
-    return found
+    named = names(runs)
+    return [_look(run, step, named[run.id], "run") for run, step in with_regions(runs, which)]
 
 
 def of_transforms(job: Job) -> list[Look]:
@@ -79,6 +68,26 @@ def of_transforms(job: Job) -> list[Look]:
         own, table = scores[scores["transform"] == name], parts.get(name, regions.iloc[:0])
         table = table.drop(columns="transform").reset_index(drop=True)
         found.append(Look(name, run_id, None, "transform", table, frozenset(own.image), _counts(own)))
+    return found
+
+
+def steps_of(run: Run, which: int | str = "best", most: int = MOST) -> list[int]:
+    """The validations `of_run` takes."""
+    last = validation.step_of(run, which)
+    steps = [s for s in validation.validation_steps(run) if s <= last and _has_regions(run, s)]
+    if len(steps) <= most:
+        return steps
+    gaps = max(most - 1, 1)
+    return [steps[len(steps) - 1 - round(i * (len(steps) - 1) / gaps)] for i in range(most)][::-1]
+
+
+def with_regions(runs: Sequence[Run], which: str = "best") -> list[tuple[Run, int]]:
+    """The runs whose regions at the checkpoint `which` are stored, and its step."""
+    found = []
+    for run in runs:
+        with contextlib.suppress(InputError):
+            step = validation.step_of(run, which)
+            found += [(run, step)] if _has_regions(run, step) else []
     return found
 
 
