@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seglib.data import lineage
 from seglib.data.readers import IMAGE_SUFFIXES, read_image, read_mask
 from seglib.data.records import CSV_NAME, Record, check_groups, check_records, read_csv, save_records, write_csv
 from seglib.data.sample import Sample
@@ -141,7 +142,7 @@ def _from_csv(folder: Path, csv: Path, grouping: str | None, split: str | None, 
         left = sum(1 for record in records if record.mask and record.fold is None)
         notes += [f"fold {fold} is val; {left} labelled pictures without a fold are not used"] if left else []
     check_groups(folder, records)
-    return _dataset(folder, records, True, notes)
+    return _dataset(folder, records, True, notes, independent=lineage.independent(folder))
 
 
 def _from_folders(folder: Path, grouping: str | None, split: str | None, fold: int | None) -> Dataset:
@@ -190,6 +191,7 @@ def list_pictures(folder: Path) -> tuple[dict[str, str], list[str]]:
 def _dataset(
     folder: Path, records: Sequence[Record], has_csv: bool, notes: list[str], independent: bool = True
 ) -> Dataset:
+    notes = [*lineage.notes(folder), *notes]
     if not independent:
         notes = [NOT_INDEPENDENT, *notes]
     dataset = Dataset(folder, tuple(records), has_csv, notes, independent)

@@ -24,7 +24,7 @@ from seglib.data.raster import MAX_BYTES, MAX_PIXELS, Raster, check_size, orient
 from seglib.data.tiff import read_tiff
 from seglib.exceptions import InputError
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "NotFinite", "read_image", "read_mask", "to_gray"]
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "NotFinite", "read_image", "read_mask", "read_raster", "to_gray"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -43,7 +43,7 @@ def read_image(path: Path | str) -> np.ndarray:
     A palette becomes its colours. An opaque alpha channel is dropped; one that hides pixels is refused. Raises
     InputError naming the file: unreadable, cut short, NaN or infinite, a stack, an unsupported type or size.
     """
-    raster = _read(Path(path))
+    raster = read_raster(Path(path))
     pixels = raster.pixels
     if raster.palette is not None:
         pixels = raster.palette[pixels]
@@ -64,7 +64,7 @@ def read_mask(path: Path | str) -> tuple[np.ndarray, str]:
 
     Raises InputError as `read_image` does, and where the values are neither binary nor one number a cell.
     """
-    raster = _read(Path(path))
+    raster = read_raster(Path(path))
     pixels = _without_alpha(raster.pixels, path) if raster.palette is None else raster.pixels
     return labels_from_raster(pixels, raster.palette, str(path))
 
@@ -84,8 +84,8 @@ def to_gray(image: np.ndarray) -> np.ndarray:
     return gray / np.float32(scale) if scale else gray
 
 
-def _read(path: Path) -> Raster:
-    """Decode `path` by its suffix; whatever a decoder raises becomes one line that names the file."""
+def read_raster(path: Path) -> Raster:
+    """`path` decoded, values as stored; whatever a decoder raises becomes one line that names the file."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path}: {path.suffix or 'no suffix'} is not read; allowed: {', '.join(IMAGE_SUFFIXES)}.")

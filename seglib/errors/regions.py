@@ -5,8 +5,7 @@ budget's classes, with the boundary classes and `other` taken as one: a bridge o
 own where a wrong rim runs into it, and a rim two pixels thick is one region, not three. Its `class` is the class
 most of its pixels have. Every wrong pixel is in exactly one region; the budget itself counts pixels, not regions.
 
-The shape of a region is kept as text (`rle`): lengths of alternating runs of outside and inside pixels, row by row
-through its bounding box, outside first; what follows the last inside pixel is left out.
+The shape of a region is kept as text (`rle`), see `seglib.data.rle`.
 """
 
 from __future__ import annotations
@@ -15,8 +14,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from seglib.data.rle import decode, encode
 from seglib.errors.budget import CLASSES, Anatomy, anatomy
 from seglib.exceptions import InputError
+
+__all__ = ["COLUMNS", "decode", "encode", "paint", "regions"]
 
 COLUMNS = {
     "region": "int64",  # 1, 2, … from the largest
@@ -80,27 +82,6 @@ def _column(values, dtype: str, n: int):
     if dtype == "str":
         return pd.array(values, dtype="str")
     return np.broadcast_to(np.asarray(values, dtype), n)
-
-
-def encode(region: np.ndarray) -> str:
-    """Run-length text of an (H, W) bool array: '3 2 4 1' = 3 outside, 2 inside, 4 outside, 1 inside, rest outside."""
-    flat = np.concatenate(([False], region.ravel(), [False]))
-    changes = np.flatnonzero(flat[1:] != flat[:-1])
-    return " ".join(map(str, np.diff(changes, prepend=0).tolist()))
-
-
-def decode(rle: str, height: int, width: int) -> np.ndarray:
-    """(height, width) bool; the inverse of `encode`. Raises InputError for text that is no such code."""
-    try:
-        runs = np.array(rle.split(), np.int64)
-    except (ValueError, OverflowError):
-        raise InputError(f"run-length code {rle[:40]!r}: whole numbers with blanks between are needed.") from None
-    if len(runs) % 2 or (runs < 0).any() or runs.sum() > height * width:
-        raise InputError(f"run-length code {rle[:40]!r} does not fit a box of {height} x {width} pixels.")
-    flat = np.zeros(height * width, bool)
-    inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    flat[: len(inside)] = inside
-    return flat.reshape(height, width)
 
 
 def paint(table: pd.DataFrame, shape: tuple[int, int]) -> np.ndarray:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,11 @@ from seglib.data.readers import read_image, read_mask
 from seglib.data.records import Record, check_groups, write_csv
 from seglib.data.splits import by_group
 from seglib.exceptions import InputError
-from seglib.files import put_in_place
+from seglib.files import check_free, made_beside
 from seglib.sources.pixels import save_image, save_mask
 from seglib.sources.source import Choices, Found, LeftOut, Picture, Pixels, Source
+
+__all__ = ["Imported", "as_json", "check_free", "nearest_folder", "plan", "safe_stem", "write_dataset"]
 
 Progress = Callable[[int, int], None]
 NAMED_GROUPS = 200
@@ -71,7 +71,9 @@ def write_dataset(source: Source, folder: Path, progress: Progress | None = None
     total = sum(1 for _ in source.answered().pictures())
     if not total:
         raise InputError(f"{source.path}: no picture in it, nothing to import.")
-    with _made_beside(folder) as made:
+    with made_beside(folder) as made:
+        for name in ("images", "masks"):
+            (made / name).mkdir()
         records, missing = [], []
         stems = _Stems()
         for done, picture in enumerate(source.pictures(), 1):
@@ -89,34 +91,9 @@ def write_dataset(source: Source, folder: Path, progress: Progress | None = None
     return _imported(source, folder, records, decisions, missing)
 
 
-def check_free(folder: Path) -> None:
-    """Raises InputError unless `folder` is new or an empty folder, and the one above it can be written to."""
-    folder = Path(folder)
-    if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))):
-        raise InputError(f"{folder}: exists and is not an empty folder; choose another name, nothing is overwritten.")
-
-
 def nearest_folder(folder: Path) -> Path:
     """The nearest folder above `folder` that exists: on the same disk, there is room for what is unpacked."""
     return next(parent for parent in Path(folder).absolute().parents if parent.is_dir())
-
-
-@contextmanager
-def _made_beside(folder: Path) -> Iterator[Path]:
-    """A folder that takes the name `folder` if all goes well, and is gone if not."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name[:60]}-", dir=folder.parent))
-    try:
-        for name in ("images", "masks"):
-            (made / name).mkdir()
-        yield made
-        made.chmod(0o755)  # mkdtemp makes it private
-        check_free(folder)  # another process may have been faster
-        if folder.is_dir():
-            folder.rmdir()
-        put_in_place(made, folder)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 class _Stems:
