@@ -1,88 +1,178 @@
 """Clusters: wrong regions of different images that look alike.
 
-Each region is described by its size, shape, what it touches, how sure the network was and how it stands out from
-its surroundings; descriptors are brought to one scale and grouped by Ward's method (Ward 1963,
-doi:10.1080/01621459.1963.10500845), false positives and misses apart. The number of groups is the one with the best
-mean silhouette (Rousseeuw 1987, doi:10.1016/0377-0427(87)90125-7). Nothing is drawn at random.
+Regions become points (`seglib.errors.descriptors`) and are grouped by Ward's method (Ward 1963,
+doi:10.1080/01621459.1963.10500845), false positives and misses apart. The tree is built on a sample, drawn evenly along
+the sum of the square roots of the sizes, so that neither crumbs nor a few giants decide; the other regions join the
+nearest centre. Whether there are groups at all: the silhouette (Rousseeuw 1987, doi:10.1016/0377-0427(87)90125-7) of
+some cut is clearly above that of the same numbers shuffled column by column (the idea of the gap statistic, Tibshirani
+et al. 2001, doi:10.1111/1467-9868.00293). How many: a group is split, the highest in the tree first, as long as its
+halves differ by what one sees. (The cut of the best silhouette, which comes to mind first, lumps all into two.)
+The same table gives the same groups, in whatever order its rows come.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import ClusterNode, fcluster, linkage, to_tree
 from scipy.spatial.distance import cdist
 
+from seglib.errors.descriptors import descriptors
 from seglib.exceptions import InputError
 
-MAX_CLUSTERS = 6
-MIN_SILHOUETTE = 0.25  # below it the regions are one cloud: Kaufman and Rousseeuw call 0.26 to 0.5 a weak structure
-_TREE_SIZE = 800  # the tree is built on so many regions of all sizes, the others join the nearest centre
-_EXAMPLES = 6
+MAX_CLUSTERS = 8  # a kind
+MIN_PIXELS = 4  # the look of smaller regions says nothing
+MIN_GAP = 0.05  # silhouette above that of shuffled numbers; below it the regions are one cloud
+VISIBLE = 1.6  # two kinds differ by at least so much; 1 is a difference that one sees
+MIN_SILHOUETTE = 0.1  # of the two halves of a group that is split
+_LEAST_SHARE = 0.01  # of the sample that makes a group
+_TREE_SIZE = 800
+_FAR = 8.0  # further from its centre than half of them by so many times what a quarter is: like no other
+EXAMPLES = 6
+MEANS = ("probability", "contrast", "elongation", "extent", "solidity", "thickness_px", "brightness", "focus")
 COLUMNS = (
-    "cluster", "kind", "name", "count", "n_images", "n_pixels", "share", "mean_pixels", "probability", "contrast",
-    "elongation", "touching", "examples",
+    "cluster", "kind", "name", "count", "n_images", "n_pixels", "share", "mean_pixels", *MEANS, "touching", "at_border",
+    "main_class", "examples",
 )  # fmt: skip
+MEMBERS = ("source", "image", "region", "kind", "class", "cluster", "distance", "row", "col", "height", "width", "n_pixels")
+_NEEDED = ("image", "region", "kind", "class", "n_pixels", "n_cells")
 
 
-def clusters(table: pd.DataFrame, max_clusters: int = MAX_CLUSTERS, min_pixels: int = 4) -> pd.DataFrame:
-    """Kinds of mistakes across images, those with most pixels first.
+@dataclass(frozen=True)
+class Kinds:
+    """rows: one a cluster, COLUMNS. members: one a region, MEMBERS: which cluster it is in and how far from its centre
+    (1 = as far as half of them); cluster 0 = like no other."""
 
-    table: regions of any number of images, with the columns of `regions` and `image`. min_pixels: smaller regions are
-    left out of the grouping (their shape says nothing); `share` still is the share of all wrong pixels.
+    rows: pd.DataFrame
+    members: pd.DataFrame
 
-    Columns: cluster (1, 2, …), kind, name (words for what is typical), count, n_images, n_pixels, share (0 to 1),
-    mean_pixels, probability, contrast, elongation (means), touching (mean number of truth cells touched),
-    examples (up to 6 dicts image, region, row, col, height, width; those nearest to the centre first).
+
+def clusters(table: pd.DataFrame, max_clusters: int = MAX_CLUSTERS, min_pixels: int = MIN_PIXELS) -> pd.DataFrame:
+    """Kinds of mistakes across images, those with most pixels first: the rows of `grouped`."""
+    return grouped(table, max_clusters, min_pixels).rows
+
+
+def grouped(table: pd.DataFrame, max_clusters: int = MAX_CLUSTERS, min_pixels: int = MIN_PIXELS) -> Kinds:
+    """Kinds of mistakes and their members, those with most pixels first.
+
+    table: regions of any number of images, with the columns of `regions` and `image`; also `source` where they come
+    from several checkpoints or runs, and what `seglib.errors.descriptors` can use more. min_pixels: smaller regions
+    are left out of the grouping; `share` still is the share of all wrong pixels.
+
+    Columns of rows: cluster (1, 2, …), kind, name (words for what is typical), count, n_images, n_pixels, share (0 to
+    1), mean_pixels, the means of MEANS (NaN where not measured), touching (mean number of truth cells touched),
+    at_border (share cut by the image border), main_class, examples (up to 6 dicts image, region, row, col, height,
+    width, and source if there is one; those nearest to the centre first, each place once).
     Raises InputError for a missing column.
     """
-    missing = [c for c in ("image", "region", "kind", "class", "n_pixels", "n_cells") if c not in table]
+    missing = [c for c in _NEEDED if c not in table]
     if missing:
         raise InputError(f"the table of regions lacks {', '.join(missing)}; give what seglib.errors.regions makes.")
-    rows = []
-    total = int(table.n_pixels.sum())
+    total, found = int(table.n_pixels.sum()), []
     for kind in ("fp", "fn"):
-        part = table[(table.kind == kind) & (table.n_pixels >= min_pixels)].reset_index(drop=True)
+        part = table[(table.kind == kind) & (table.n_pixels >= min_pixels)]
         if len(part):
-            points = descriptors(part)
-            member, centres = _group(points, part.n_pixels.to_numpy(), max_clusters)
-            away = np.linalg.norm(points - centres[member], axis=1)
-            rows += [_row(part[member == k], away[member == k], total) for k in range(len(centres))]
-    rows.sort(key=lambda r: -r["n_pixels"])
-    return pd.DataFrame([{"cluster": i, **r} for i, r in enumerate(rows, start=1)], columns=list(COLUMNS))
+            part = part.sort_values(_order(part), kind="stable", ignore_index=True)
+            member, distance = _group(descriptors(part), part.n_pixels.to_numpy(), max_clusters)
+            part = part.assign(cluster=member, distance=distance)
+            found += [part[member == k] for k in np.unique(member)]
+    found.sort(key=lambda part: (part.cluster.iloc[0] < 0, -int(part.n_pixels.sum())))
+    numbers = np.cumsum([part.cluster.iloc[0] >= 0 for part in found])
+    parts = [part.assign(cluster=n if part.cluster.iloc[0] >= 0 else 0) for part, n in zip(found, numbers)]
+    rows = [_row(part, total) for part in parts if part.cluster.iloc[0]]
+    kept = [name for name in MEMBERS if name in table or name in ("cluster", "distance")]
+    members = pd.concat([p[kept] for p in parts], ignore_index=True) if parts else pd.DataFrame(columns=kept)
+    return Kinds(pd.DataFrame(rows, columns=list(COLUMNS)), members)
 
 
-def descriptors(table: pd.DataFrame) -> np.ndarray:
-    """(n, 7) float, each column on a comparable scale: about 1 is a difference one sees."""
-    columns = [
-        np.log2(table.n_pixels) / 2,  # four times the size is one step
-        np.log2(table.elongation),
-        2 * table.extent,
-        np.minimum(table.n_cells, 2),
-        4 * table.probability,
-        table.contrast.clip(-3, 3),
-        np.minimum(table.border_px, 4) / 4,  # cut by the image border or not
-    ]
-    return np.nan_to_num(np.column_stack(columns).astype(float))
+def _order(part: pd.DataFrame) -> list[str]:
+    """What rows are sorted by, so that the order they came in does not matter."""
+    return [name for name in ("image", "source", "region") if name in part]
 
 
 def _group(points: np.ndarray, n_pixels: np.ndarray, max_clusters: int) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) number of the group of each point and (k, d) centres."""
+    """(n,) number of the group of each point, -1 = an outlier, and (n,) its distance from the centre."""
+    chosen = _sample(n_pixels)
+    best = _cut(points[chosen], max_clusters)
+    centres = np.array([points[chosen][best == k].mean(0) for k in range(best.max() + 1)])
+    away = cdist(points, centres)
+    member = away.argmin(1)
+    distance = away[np.arange(len(points)), member]
+    far = np.zeros(len(points), bool)
+    for k in range(len(centres)):
+        mine = member == k
+        usual, wide = np.quantile(distance[mine], (0.5, 0.75)) if mine.any() else (1.0, 1.0)
+        distance[mine] /= max(usual, 1e-9)
+        far |= mine & (distance > 1 + _FAR * max(wide / max(usual, 1e-9) - 1, 0.2)) & (usual > 1e-6)
+    return np.where(far, -1, member), distance
+
+
+def _sample(n_pixels: np.ndarray) -> np.ndarray:
+    """Indices of at most _TREE_SIZE regions, evenly along the sum of the square roots of the sizes."""
+    if len(n_pixels) <= _TREE_SIZE:
+        return np.arange(len(n_pixels))
     by_size = np.argsort(-n_pixels, kind="stable")
-    chosen = by_size[np.unique(np.linspace(0, len(by_size) - 1, _TREE_SIZE).astype(int))]
-    sample = points[chosen]
+    heights = np.cumsum(np.sqrt(n_pixels[by_size]))
+    places = (np.arange(_TREE_SIZE) + 0.5) / _TREE_SIZE * heights[-1]
+    return np.unique(by_size[np.searchsorted(heights, places).clip(max=len(by_size) - 1)])
+
+
+def _cut(sample: np.ndarray, max_clusters: int) -> np.ndarray:
+    """(n,) numbers 0, 1, … of the groups of a sample."""
+    member = np.zeros(len(sample), int)
     if len(sample) < 4:
-        return np.zeros(len(points), int), points.mean(0, keepdims=True)
+        return member
     tree, distances = linkage(sample, "ward"), cdist(sample, sample)
-    cuts = [fcluster(tree, k, "maxclust") - 1 for k in range(2, min(max_clusters, len(sample) - 1) + 1)]
-    cuts = [c for c in cuts if c.max() > 0]
-    best = max(cuts, key=lambda c: silhouette(distances, c), default=None)
-    if best is None or silhouette(distances, best) < MIN_SILHOUETTE:
-        return np.zeros(len(points), int), points.mean(0, keepdims=True)
-    centres = np.array([sample[best == k].mean(0) for k in range(best.max() + 1)])
-    member = cdist(points, centres).argmin(1)
-    member[chosen] = best
-    return member, centres
+    if not _structured(sample, tree, distances, max_clusters):
+        return member
+    least = max(2, round(_LEAST_SHARE * len(sample)))
+    waiting, n_groups = [to_tree(tree)], 1
+    while waiting and n_groups < max_clusters:
+        node = max(waiting, key=lambda node: node.dist)
+        waiting.remove(node)
+        halves = _halves(node, least)
+        if halves is None or not _distinct(sample, distances, *halves):
+            continue
+        member[halves[1].pre_order()] = n_groups
+        n_groups += 1
+        waiting += halves
+    return member
+
+
+def _structured(sample: np.ndarray, tree: np.ndarray, distances: np.ndarray, most: int) -> bool:
+    """Whether some cut is better than that of the same numbers shuffled column by column, always in the same way."""
+    rng = np.random.default_rng(0)
+    shuffled = np.column_stack([rng.permutation(column) for column in sample.T])
+    by_chance, far = linkage(shuffled, "ward"), cdist(shuffled, shuffled)
+    ks = range(2, min(most, len(sample) // 2) + 1)
+    return any(_quality(tree, distances, k) - max(_quality(by_chance, far, k), 0.0) >= MIN_GAP for k in ks)
+
+
+def _quality(tree: np.ndarray, distances: np.ndarray, k: int) -> float:
+    member = fcluster(tree, k, "maxclust") - 1
+    return silhouette(distances, member) if member.max() > 0 else 0.0
+
+
+def _halves(node: ClusterNode, least: int) -> tuple[ClusterNode, ClusterNode] | None:
+    """The first split of a node into two halves of at least `least`, larger first; what is smaller is no group."""
+    while not node.is_leaf():
+        halves = sorted((node.left, node.right), key=lambda half: -half.count)
+        if halves[1].count >= least:
+            return halves[0], halves[1]
+        node = halves[0]
+    return None
+
+
+def _distinct(sample: np.ndarray, distances: np.ndarray, *halves: ClusterNode) -> bool:
+    """Whether two groups differ by what one sees, and are not two ends of one thing."""
+    a, b = (np.array(half.pre_order()) for half in halves)
+    if np.linalg.norm(sample[a].mean(0) - sample[b].mean(0)) < VISIBLE:
+        return False
+    both = np.concatenate([a, b])
+    side = np.repeat([0, 1], [len(a), len(b)])
+    return silhouette(distances[np.ix_(both, both)], side) >= MIN_SILHOUETTE
 
 
 def silhouette(distances: np.ndarray, member: np.ndarray) -> float:
@@ -97,10 +187,18 @@ def silhouette(distances: np.ndarray, member: np.ndarray) -> float:
     return float(values.mean())
 
 
-def _row(part: pd.DataFrame, away: np.ndarray, total: int) -> dict:
-    place = [c for c in ("image", "region", "row", "col", "height", "width") if c in part]
-    nearest = part.iloc[np.argsort(away, kind="stable")[:_EXAMPLES]]
+def examples(part: pd.DataFrame, most: int = EXAMPLES) -> pd.DataFrame:
+    """Members nearest to the centre, each place of an image once whatever the source."""
+    near = part.sort_values(["distance", *_order(part)], kind="stable")
+    place = near.assign(r=(near.row + near.height // 2) // 8, c=(near.col + near.width // 2) // 8)
+    return near[~place.duplicated(["image", "r", "c"])].head(most)
+
+
+def _row(part: pd.DataFrame, total: int) -> dict:
+    place = [c for c in ("source", "image", "region", "row", "col", "height", "width") if c in part]
+    means = {name: part[name].mean() if name in part else np.nan for name in MEANS}
     return {
+        "cluster": int(part.cluster.iloc[0]),
         "kind": part.kind.iloc[0],
         "name": _name(part),
         "count": len(part),
@@ -108,17 +206,21 @@ def _row(part: pd.DataFrame, away: np.ndarray, total: int) -> dict:
         "n_pixels": int(part.n_pixels.sum()),
         "share": part.n_pixels.sum() / total,
         "mean_pixels": part.n_pixels.mean(),
-        "probability": part.probability.mean(),
-        "contrast": part.contrast.mean(),
-        "elongation": part.elongation.mean(),
+        **means,
         "touching": part.n_cells.mean(),
-        "examples": nearest[place].to_dict("records"),
+        "at_border": (part.border_px == 0).mean(),
+        "main_class": _main_class(part),
+        "examples": examples(part)[place].to_dict("records"),
     }
+
+
+def _main_class(part: pd.DataFrame) -> str:
+    return part["class"].value_counts(sort=False).sort_index().idxmax()
 
 
 def _name(part: pd.DataFrame) -> str:
     """Words for a group: its most frequent class, what it touches, its shape and brightness."""
-    words = [part["class"].value_counts(sort=False).sort_index().idxmax().replace("_", " ")]
+    words = [_main_class(part).replace("_", " ")]
     if part.kind.iloc[0] == "fp":
         touching = part.n_cells.median()
         words.append("free-standing" if touching == 0 else "beside a cell" if touching < 2 else "between cells")
@@ -127,4 +229,6 @@ def _name(part: pd.DataFrame) -> str:
     words += ["thin"] if part.elongation.median() > 3 or part.extent.median() < 0.35 else []
     contrast = part.contrast.median()
     words += ["bright"] if contrast > 1 else ["dark"] if contrast < -1 else []
+    if "focus" in part and part.focus.median() < -1:
+        words.append("blurred")
     return f"{', '.join(words)}, about {part.n_pixels.median():.0f} px"
