@@ -27,6 +27,7 @@ MIN_PIXELS = 4  # the look of smaller regions says nothing
 MIN_GAP = 0.05  # silhouette above that of shuffled numbers; below it the regions are one cloud
 VISIBLE = 1.6  # two kinds differ by at least so much; 1 is a difference that one sees
 MIN_SILHOUETTE = 0.1  # of the two halves of a group that is split
+LEAST_VISIBLE, CLEAR_SILHOUETTE = 1.0, 0.5  # less is enough where nothing lies between the halves
 _LEAST_SHARE = 0.01  # of the sample that makes a group
 _TREE_SIZE = 800
 _FAR = 8.0  # further from its centre than half of them by so many times what a quarter is: like no other
@@ -36,7 +37,20 @@ COLUMNS = (
     "cluster", "kind", "name", "count", "n_images", "n_pixels", "share", "mean_pixels", *MEANS, "touching", "at_border",
     "main_class", "examples",
 )  # fmt: skip
-MEMBERS = ("source", "image", "region", "kind", "class", "cluster", "distance", "row", "col", "height", "width", "n_pixels")
+MEMBERS = (
+    "source",
+    "image",
+    "region",
+    "kind",
+    "class",
+    "cluster",
+    "distance",
+    "row",
+    "col",
+    "height",
+    "width",
+    "n_pixels",
+)
 _NEEDED = ("image", "region", "kind", "class", "n_pixels", "n_cells")
 
 
@@ -104,8 +118,8 @@ def _group(points: np.ndarray, n_pixels: np.ndarray, max_clusters: int) -> tuple
     for k in range(len(centres)):
         mine = member == k
         usual, wide = np.quantile(distance[mine], (0.5, 0.75)) if mine.any() else (1.0, 1.0)
+        far |= mine & (distance > max(usual + _FAR * max(wide - usual, 0.2 * usual), VISIBLE))
         distance[mine] /= max(usual, 1e-9)
-        far |= mine & (distance > 1 + _FAR * max(wide / max(usual, 1e-9) - 1, 0.2)) & (usual > 1e-6)
     return np.where(far, -1, member), distance
 
 
@@ -168,11 +182,11 @@ def _halves(node: ClusterNode, least: int) -> tuple[ClusterNode, ClusterNode] | 
 def _distinct(sample: np.ndarray, distances: np.ndarray, *halves: ClusterNode) -> bool:
     """Whether two groups differ by what one sees, and are not two ends of one thing."""
     a, b = (np.array(half.pre_order()) for half in halves)
-    if np.linalg.norm(sample[a].mean(0) - sample[b].mean(0)) < VISIBLE:
-        return False
     both = np.concatenate([a, b])
     side = np.repeat([0, 1], [len(a), len(b)])
-    return silhouette(distances[np.ix_(both, both)], side) >= MIN_SILHOUETTE
+    gap = silhouette(distances[np.ix_(both, both)], side)
+    away = np.linalg.norm(sample[a].mean(0) - sample[b].mean(0))
+    return (away >= VISIBLE and gap >= MIN_SILHOUETTE) or (away >= LEAST_VISIBLE and gap >= CLEAR_SILHOUETTE)
 
 
 def silhouette(distances: np.ndarray, member: np.ndarray) -> float:

@@ -6,9 +6,9 @@ Three parts, each with a weight of its own so that none drowns the others:
   around, and the focus of its surroundings;
 - what the network says: its activations before the last layer, as columns f0, f1, …, where a job has put them there.
 
-Every number is divided by a UNIT, "about 1 is a difference one sees", and by its own robust spread where that is larger;
-beyond 3 it is cut. The activations are turned to their principal axes, each of unit variance (whitened), and together
-weigh as much as NETWORK_WEIGHT says.
+Numbers come in units of about one visible difference; one that spreads wider is divided by its robust spread, and
+beyond 3 it is cut. The activations are turned to their principal axes, half whitened, and together weigh as much as
+NETWORK_WEIGHT says.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def descriptors(table: pd.DataFrame) -> np.ndarray:
         if all(name in table for name in needs)
     ]
     activations = table[network_columns(table)].to_numpy(float)
-    return np.column_stack([*columns, NETWORK_WEIGHT * whitened(activations)])
+    return np.column_stack([*columns, NETWORK_WEIGHT * half_whitened(activations)])
 
 
 def _told(table: pd.DataFrame) -> pd.Series:
@@ -80,11 +80,11 @@ def _scaled(values: np.ndarray) -> np.ndarray:
     return np.nan_to_num(np.clip(away, -_CUT, _CUT))
 
 
-def whitened(activations: np.ndarray) -> np.ndarray:
+def half_whitened(activations: np.ndarray) -> np.ndarray:
     """(n, C) -> (n, k): the principal axes of the scaled activations, together of mean square 1 at most.
 
-    Each axis has the same variance 1/k: what is seldom is not hidden behind what is strong everywhere. Axes with less
-    than 4 % of the variance are noise and left out.
+    The variance of an axis is the square root of what it was: half way to whitening, so that what is seldom is not
+    hidden behind what is strong everywhere, nor a difference in noise. Axes with less than 4 % are left out.
     """
     if not activations.shape[1] or len(activations) < 2:
         return np.zeros((len(activations), 0))
@@ -94,8 +94,8 @@ def whitened(activations: np.ndarray) -> np.ndarray:
     kept = np.flatnonzero(values > _LEAST_VARIANCE * max(values.sum(), 1e-12))[::-1][:_AXES]
     if not len(kept):
         return np.zeros((len(activations), 0))
-    turned = centred @ axes[:, kept] / np.sqrt(values[kept])
-    return np.clip(turned, -_CUT, _CUT) / np.sqrt(len(kept))
+    turned = np.clip(centred @ axes[:, kept] / np.sqrt(values[kept]), -_CUT, _CUT)
+    return turned * values[kept] ** 0.25 / np.sqrt(np.sqrt(values[kept]).sum())
 
 
 def looks(gray: np.ndarray, table: pd.DataFrame) -> pd.DataFrame:
@@ -150,5 +150,7 @@ def _look(gray: np.ndarray, sharp: np.ndarray, region) -> tuple[float, ...]:
 def _hull_area(inside: np.ndarray) -> float:
     """Area of the convex hull of the pixels, each a square."""
     rows, cols = np.nonzero(inside)
-    corners = np.stack([np.concatenate([cols, cols + 1, cols, cols + 1]), np.concatenate([rows, rows, rows + 1, rows + 1])])
+    corners = np.stack(
+        [np.concatenate([cols, cols + 1, cols, cols + 1]), np.concatenate([rows, rows, rows + 1, rows + 1])]
+    )
     return cv2.contourArea(cv2.convexHull(corners.T.astype(np.int32)[:, None]))

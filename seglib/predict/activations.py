@@ -7,6 +7,7 @@ network's own description of every pixel, so they are what regions that "look al
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ def _windows(predictor: Predictor, shape: tuple[int, int]) -> Iterator[tuple[sli
 
 
 def _parts(tiles: list) -> list[tuple[slice, slice]]:
-    edges = [0, *((a.stop + b.start) // 2 for a, b in zip(tiles, tiles[1:])), tiles[-1].stop]
+    edges = [0, *((a.stop + b.start) // 2 for a, b in pairwise(tiles)), tiles[-1].stop]
     return [(slice(t.start, t.stop), slice(low, high)) for t, low, high in zip(tiles, edges, edges[1:])]
 
 

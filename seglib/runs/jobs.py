@@ -29,6 +29,7 @@ KINDS: dict[str, str] = {
     "changes": "seglib.runs.changes:changes",
     "transforms": "seglib.runs.transforms:transforms",
     "recurrence": "seglib.runs.recurring:recurrence",
+    "kinds": "seglib.runs.kinds_job:kinds",
     "demo": "seglib.runs.tasks:demo",
     "survey": "seglib.runs.tasks:survey",
     "recognise": "seglib.runs.imports:recognise",
