@@ -17,7 +17,7 @@ from tiny_run import finished_run
 from seglib.data.dataset import open_dataset
 from seglib.errors import names
 from seglib.errors.clusters import clusters, grouped
-from seglib.errors.descriptors import LOOKS, descriptors, grown, looks, half_whitened
+from seglib.errors.descriptors import LOOKS, descriptors, grown, half_whitened, looks
 from seglib.errors.growth import growth, told
 from seglib.errors.regions import regions
 from seglib.errors.review import ClusterName

@@ -4,8 +4,8 @@ Regions become points (`seglib.errors.descriptors`) and are grouped by Ward's me
 doi:10.1080/01621459.1963.10500845), false positives and misses apart. The tree is built on a sample, drawn evenly along
 the sum of the square roots of the sizes, so that neither crumbs nor a few giants decide; the other regions join the
 nearest centre. Whether there are groups at all: the silhouette (Rousseeuw 1987, doi:10.1016/0377-0427(87)90125-7) of
-some cut is clearly above that of the same numbers shuffled column by column (the idea of the gap statistic, Tibshirani
-et al. 2001, doi:10.1111/1467-9868.00293). How many: a group is split, the highest in the tree first, as long as its
+some cut is clearly above that of one normal cloud of the same covariance (the idea of the gap statistic, Tibshirani et
+al. 2001, doi:10.1111/1467-9868.00293). How many: a group is split, the highest in the tree first, as long as its
 halves differ by what one sees. (The cut of the best silhouette, which comes to mind first, lumps all into two.)
 The same table gives the same groups, in whatever order its rows come.
 """
@@ -24,7 +24,7 @@ from seglib.exceptions import InputError
 
 MAX_CLUSTERS = 8  # a kind
 MIN_PIXELS = 4  # the look of smaller regions says nothing
-MIN_GAP = 0.05  # silhouette above that of shuffled numbers; below it the regions are one cloud
+MIN_GAP = 0.05  # silhouette above that of one normal cloud; below it the regions are such a cloud
 VISIBLE = 1.6  # two kinds differ by at least so much; 1 is a difference that one sees
 MIN_SILHOUETTE = 0.1  # of the two halves of a group that is split
 LEAST_VISIBLE, CLEAR_SILHOUETTE = 1.0, 0.5  # less is enough where nothing lies between the halves
@@ -156,10 +156,10 @@ def _cut(sample: np.ndarray, max_clusters: int) -> np.ndarray:
 
 
 def _structured(sample: np.ndarray, tree: np.ndarray, distances: np.ndarray, most: int) -> bool:
-    """Whether some cut is better than that of the same numbers shuffled column by column, always in the same way."""
-    rng = np.random.default_rng(0)
-    shuffled = np.column_stack([rng.permutation(column) for column in sample.T])
-    by_chance, far = linkage(shuffled, "ward"), cdist(shuffled, shuffled)
+    """Whether some cut is better than that of one normal cloud of the same size and covariance, always the same."""
+    values, axes = np.linalg.eigh(np.atleast_2d(np.cov(sample.T)))
+    cloud = np.random.default_rng(0).normal(size=sample.shape) * np.sqrt(values.clip(min=0)) @ axes.T
+    by_chance, far = linkage(cloud, "ward"), cdist(cloud, cloud)
     ks = range(2, min(most, len(sample) // 2) + 1)
     return any(_quality(tree, distances, k) - max(_quality(by_chance, far, k), 0.0) >= MIN_GAP for k in ks)
 
