@@ -30,6 +30,7 @@ KINDS: dict[str, str] = {
     "transforms": "seglib.runs.transforms:transforms",
     "recurrence": "seglib.runs.recurring:recurrence",
     "kinds": "seglib.runs.kinds_job:kinds",
+    "ceiling": "seglib.runs.ceilings:job",
     "demo": "seglib.runs.tasks:demo",
     "survey": "seglib.runs.tasks:survey",
     "recognise": "seglib.runs.imports:recognise",
