@@ -1,12 +1,14 @@
 """Errors: where the predictions of a run are wrong, image beside truth, and which mistakes come back."""
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
 from seglib.data.splits import NOT_INDEPENDENT
 from seglib.errors.report import Measured
 from seglib.exceptions import InputError
 from seglib.runs import predicted
-from seglib.runs.predicted import Predicted
 from seglib.runs.store import Run
 from ui import progress, state
 from ui.errors import beside, budget, headline, images, lost, picture, same_kind, same_place, scene, source
@@ -46,8 +48,9 @@ def _page(run: Run, view: scene.Scene) -> None:
     known = measured if isinstance(measured, Measured) else None
     scores = scene.scores_in_view(view, known)
     at = view.threshold if known or view.threshold == predicted.STORED_THRESHOLD else predicted.STORED_THRESHOLD
-    own, other = headline.figures(scores), _other_split(run, view.predicted)
-    headline.draw(view.predicted.split, own, other, at, view.data.counts())
+    own, other = headline.of_measured(scores, known), headline.of_other_split(view.predicted, view.data)
+    count = _counting(view) if known and not known.complete else None
+    headline.draw(view.predicted.split, own, other, at, view.data.counts(), count)
     if not run.independent:
         st.caption(f":material/info: Train and val are {NOT_INDEPENDENT}: the IoU flatters.")
     if view.gone:
@@ -74,16 +77,16 @@ def _page(run: Run, view: scene.Scene) -> None:
     SECTIONS[section](scene.Shown(view, run, known, image, of_image))
 
 
-def _other_split(run: Run, chosen: Predicted) -> headline.Figures | None:
-    """The numbers to hold beside: train for val, val for train."""
-    if chosen.split == "val":
-        scores = predicted.train_scores(run, chosen.which)
-    else:
-        try:
-            scores = predicted.of_validation(run, chosen.which).scores()
-        except InputError:
-            scores = None
-    return headline.figures(scores) if scores is not None and len(scores) else None
+def _counting(view: scene.Scene) -> Callable[[], None] | None:
+    """What counts the cells of a run of before; None while that goes on, which is shown."""
+    job = scene.measuring(view)
+    if (job.folder / "job.json").exists():
+        if job.state().live:
+            source.watch(job, "errors_count_job")
+            return None
+        if job.state().name != "done":
+            progress.draw(progress.of_job(job), key="errors_count_job")
+    return partial(scene.start, view)
 
 
 def _measuring(view: scene.Scene, job) -> None:

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from tiny_run import finished_run, make_data, tiny_config
 
 from seglib.data.dataset import open_dataset
+from seglib.errors import found as finding
 from seglib.errors.budget import CLASSES
 from seglib.errors.report import measure
 from seglib.runs import jobs, launcher, predicted, validation, worker
@@ -70,8 +71,11 @@ def test_opens_on_the_best_run_and_its_worst_image(run):
     assert not at.exception and not at.error
     values = {m.label: m.value for m in at.metric}
     assert values["Pooled IoU"] == f"{pooled_iou(run):.4f}"
-    assert set(values) == {"Pooled IoU", "Mean IoU", "Pooled Dice", "Precision", "Recall"}
-    assert all(m.delta.startswith("train ") for m in at.metric)
+    assert list(values) == ["Pooled IoU", "Mean IoU", "Cells found", "Boundary F"]
+    assert all(m.delta.startswith("train ") for m in at.metric[:2])
+    found = predicted.of_validation(run, "best").stored().found
+    assert values["Cells found"] == f"{found.n_found.sum()} of {found.n_cells.sum()}"
+    assert "Cell F1" in texts(at) and "How it is averaged" in texts(at)
     worst = images.listed(validation.scores(run), "Worst IoU first").image[0]
     assert at.header[0].value == Path(worst).stem
     records = [r.image for r in open_dataset(run.data_path()).records]
@@ -154,7 +158,7 @@ def test_train_is_predicted_by_a_job_and_then_browsed(run):
     assert at.header[0].value in {
         Path(r.image).stem for r in open_dataset(run.data_path()).records if r.split == "train"
     }
-    assert all(m.delta.startswith("val ") for m in at.metric)
+    assert [m.delta.rpartition("val ")[1] for m in at.metric] == ["val "] * 4
     assert "followed on the val images" not in texts(at)
 
 
@@ -294,10 +298,29 @@ SCORES = table_of(("b", "g1", 50, 10, 0, 40), ("a", "g2", 10, 0, 10, 80), ("c", 
 def test_the_headline_names_what_was_left_out():
     own = headline.figures(SCORES)
     assert own.pooled_iou == 60 / 80 and own.mean_iou == pytest.approx((50 / 60 + 10 / 20) / 2)
-    assert own.precision == 60 / 70 and own.recall == 60 / 70 and own.dice == 120 / 140
+    assert own.text("precision") == own.text("recall") == words.number(60 / 70)
+    assert own.text("dice") == words.number(120 / 140)
+    assert own.text("cells") == own.text("boundary_f") == "not counted" and own.cells_share() == ""
     assert (own.n_images, own.n_undefined) == (3, 1)
     text = headline.averaging("val", own, own, 0.5, {"val": 3, "train": 9})
     assert "all 3 images, 1 with neither cell nor prediction left out" in text and "3 of 9 images" in text
+
+
+def test_the_headline_counts_cells_and_outlines():
+    found = pd.DataFrame(
+        [("b", "g1", 300, 310, 280, 100, 90, 100, 80), ("a", "g2", 40, 50, 32, 0, 0, 0, 0)],
+        columns=["image", "group", *finding.COLUMNS],
+    )
+    own = headline.figures(SCORES, found)
+    assert own.text("cells") == "312 of 340" and own.cells_share() == "92\u00a0%"
+    assert own.text("cell_precision") == words.number(312 / 360) and own.text("cell_f1") == words.number(624 / 700)
+    assert own.text("boundary_f") == words.number(2 * 0.9 * 0.8 / 1.7)
+    lines = headline.table("val", own, None).splitlines()
+    assert len(lines) == 2 + len(headline.NUMBERS) and all(line.count("|") == 5 for line in lines)
+    assert any("**Cells found** | 312 of 340, 92\u00a0% |" in line for line in lines)
+    assert "48 of 360 predicted cells match no cell of a mask" in headline.averaging("val", own, None, 0.5, {"val": 3})
+    empty = headline.figures(SCORES.iloc[2:], found.assign(**dict.fromkeys(finding.COLUMNS, 0)))
+    assert empty.text("cells") == "0 of 0" and empty.text("boundary_f") == "undefined" and empty.cells_share() == ""
 
 
 def test_the_orders_of_the_list():
