@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from seglib.data.dataset import Dataset
 from seglib.data.sample import Sample
+from seglib.errors.crop_files import Box, window
 from seglib.exceptions import InputError
 from seglib.metrics import foreground
 from seglib.runs import jobs
@@ -29,9 +30,6 @@ from ui import opened, pixels, routes
 
 FP, FN, TRUTH = (0, 159, 230), (233, 180, 86), (115, 158, 0)  # orange, sky blue, green as BGR: as in the viewer
 OPACITY = 0.62
-Box = tuple[int, int, int, int]  # row, col, height, width
-AROUND = 2.2  # a crop is so many times as large as what it shows …
-LEAST_PX = 40  # … and at least this large: what stands around says what it is
 
 
 def crop_url(
@@ -53,17 +51,6 @@ def crop_url(
     place = {key: int(box[key]) for key in ("row", "col", "height", "width")} if box is not None else {}
     query = {"v": stamp, **made_by, **place, "size": size_px, "threshold": round(1000 * threshold)}
     return f"/seg/crop/{quote(name, safe='')}/{index}/{number}?{urlencode({**query, 'overlay': int(overlay)})}"
-
-
-def window(box: Box, shape: tuple[int, int]) -> tuple[slice, slice]:
-    """A square around the box (row, col, height, width) with room about it, moved and cut to lie in the image."""
-    row, col, height, width = box
-    side = max(LEAST_PX, round(AROUND * max(height, width)))
-    slices = []
-    for start, length, limit in ((row, height, shape[0]), (col, width, shape[1])):
-        low = min(max(0, start + length // 2 - side // 2), max(0, limit - side))
-        slices.append(slice(low, min(limit, low + side)))
-    return slices[0], slices[1]
 
 
 def drawn(

@@ -1,5 +1,5 @@
 """The command line: `python -m seglib COMMAND`: demo, import, check, train, queue, experiment, evaluate, errors,
-predict, weakness, realism, report.
+review, predict, weakness, realism, report.
 
 Results go to standard output, progress and notes to standard error. Exit 0, or 2 with one line for a mistake that
 the person can mend. Rooms that need torch are imported by the command that needs them.

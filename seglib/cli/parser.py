@@ -15,6 +15,7 @@ from seglib.cli import (
     queue,
     realism,
     report,
+    review,
     scoring,
     training,
     weakness,
@@ -43,6 +44,7 @@ def build_parser() -> Parser:
     _add_preflight(commands)
     _add_evaluate(commands)
     _add_errors(commands)
+    _add_review(commands)
     _add_predict(commands)
     _add_weakness(commands)
     _add_realism(commands)
@@ -173,6 +175,26 @@ def _add_errors(commands: Any) -> None:
     _add_scoring(parser)
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(command=scoring.errors)
+
+
+def _add_review(commands: Any) -> None:
+    about = "verdicts on mistakes: what stands, a new version of the data set from them, an export"
+    parser = commands.add_parser("review", help=about)
+    parser.add_argument("data", metavar="DATA", type=Path)
+    parser.add_argument("--version", type=Path, metavar="OUT", help="make a new version in this new folder")
+    parser.add_argument("--leave-out", nargs="+", action="extend", default=[], metavar="ID", help="changes not to make")
+    parser.add_argument("--take-back", nargs="+", action="extend", default=[], metavar="ID", help="DATA is a version")
+    parser.add_argument("--export", type=Path, metavar="OUT", help="tables and crops of wrong regions, in a new folder")
+    parser.add_argument("--run", metavar="RUN", help="whose wrong regions are exported")
+    parser.add_argument("--crops", choices=("none", "verdicts", "largest", "all"), default="largest")
+    parser.add_argument("--labels", action="store_true", help="export label TIFFs for napari and Fiji too")
+    parser.add_argument("--of", choices=("train", "val"), default="val", help="images that are exported (val)")
+    parser.add_argument("--grouping", choices=("name", "file"), help="what belongs together, without a dataset.csv")
+    parser.add_argument("--split", choices=("group", "blocks"), help="how to split, without a dataset.csv")
+    parser.add_argument("--fold", type=int, metavar="N", help="the fold that is val, with a dataset.csv")
+    parser.add_argument("--json", action="store_true")
+    _add_model(parser)
+    parser.set_defaults(command=review.review)
 
 
 def _add_predict(commands: Any) -> None:

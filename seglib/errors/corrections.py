@@ -65,10 +65,12 @@ def change_of(verdict: Verdict) -> Change | None:
 
 @dataclass(frozen=True)
 class Plan:
-    """What acting on verdicts would do: the changes that can be made, those that cannot with the reason, and the
-    sampling weights before and after of the images that are drawn more often."""
+    """What acting on verdicts would do. asked: what goes into `make_version`, which lists also what it cannot make;
+    changes: those that can be made; left_out: those that cannot, with the reason; weights: sampling weight before and
+    after of the images that are drawn more often."""
 
     verdicts: tuple[Verdict, ...]
+    asked: tuple[Change, ...]
     changes: tuple[Change, ...]
     left_out: tuple[tuple[Change, str], ...]
     weights: dict[str, tuple[float, float]]
@@ -104,7 +106,7 @@ def plan(dataset: Dataset, verdicts: Sequence[Verdict], without: Iterable[str] =
         elif change.id not in refused:
             here.append(change)
     wanted, left_out = usable(dataset, here)
-    return Plan(tuple(verdicts), tuple(wanted), (*left_out, *impossible), weights_after(dataset, wanted))
+    return Plan(tuple(verdicts), tuple(here), tuple(wanted), (*left_out, *impossible), weights_after(dataset, wanted))
 
 
 def _impossible(change: Change, known: set[str]) -> str:

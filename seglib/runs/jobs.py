@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from seglib import __version__
+from seglib.data import lineage
+from seglib.data.records import CSV_NAME
 from seglib.data.substitute import csv_of
 from seglib.exceptions import InputError
 from seglib.places import cache_root
@@ -31,6 +33,8 @@ KINDS: dict[str, str] = {
     "recurrence": "seglib.runs.recurring:recurrence",
     "kinds": "seglib.runs.kinds_job:kinds",
     "ceiling": "seglib.runs.ceilings:job",
+    "version": "seglib.runs.acting:version",
+    "export": "seglib.runs.acting:export",
     "demo": "seglib.runs.tasks:demo",
     "survey": "seglib.runs.tasks:survey",
     "recognise": "seglib.runs.imports:recognise",
@@ -134,7 +138,8 @@ def find(kind: str, inputs: dict[str, Any], root: str | Path | None = None) -> J
 
 def _is_there(job: Job, kind: str, inputs: dict[str, Any]) -> bool:
     """Whether the result of a job that was done has not been removed since."""
-    return job.result.is_dir() and (kind not in ("demo", "import") or (Path(inputs["folder"]) / "dataset.csv").exists())
+    made = {"demo": CSV_NAME, "import": CSV_NAME, "version": lineage.FILE_NAME}.get(kind)
+    return job.result.is_dir() and (made is None or (Path(inputs["folder"]) / made).exists())
 
 
 def _prepare(job: Job, kind: str, inputs: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from seglib.files import check_free, made_beside
 from seglib.sources.pixels import save_image, save_mask
 from seglib.sources.source import Choices, Found, LeftOut, Picture, Pixels, Source
 
-__all__ = ["Imported", "as_json", "check_free", "nearest_folder", "plan", "safe_stem", "write_dataset"]
+__all__ = ["Imported", "Stems", "as_json", "check_free", "nearest_folder", "plan", "safe_stem", "write_dataset"]
 
 Progress = Callable[[int, int], None]
 NAMED_GROUPS = 200
@@ -75,7 +75,7 @@ def write_dataset(source: Source, folder: Path, progress: Progress | None = None
         for name in ("images", "masks"):
             (made / name).mkdir()
         records, missing = [], []
-        stems = _Stems()
+        stems = Stems()
         for done, picture in enumerate(source.pictures(), 1):
             try:
                 records.append(_save(made, picture, stems.free(picture.stem)))
@@ -96,7 +96,7 @@ def nearest_folder(folder: Path) -> Path:
     return next(parent for parent in Path(folder).absolute().parents if parent.is_dir())
 
 
-class _Stems:
+class Stems:
     """Names that are one file on every system, no two alike where capitals do not count."""
 
     def __init__(self):
