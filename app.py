@@ -7,10 +7,11 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # `import ui` and `import seglib` from any working directory
 
-from ui import crops, film_route, normalised, preview_route, realism, routes, security, tensorboard, weak_images
+from ui import crops, delta, film_route, normalised, preview_route, realism, routes, security, tensorboard, weak_images
 
 PIXELS = [
     *crops.ROUTES,
+    *delta.ROUTES,
     *film_route.ROUTES,
     *normalised.ROUTES,
     *preview_route.ROUTES,

@@ -11,7 +11,7 @@ from seglib.exceptions import InputError
 from seglib.runs import predicted
 from seglib.runs.store import Run
 from ui import progress, state
-from ui.errors import beside, budget, headline, images, lost, picture, same_kind, same_place, scene, source
+from ui.errors import against, beside, budget, headline, images, lost, picture, same_kind, same_place, scene, source
 from ui.literal import literal
 
 # name -> what draws it from scene.Shown
@@ -19,8 +19,9 @@ SECTIONS = {
     "Where the IoU goes": budget.draw,
     "Same place": same_place.draw,
     "Same kind": same_kind.draw,
+    "Against another run": against.draw,
 }
-WITHOUT_MEASURED = {"Same place"}  # needs no regions of all images at the threshold in view
+WITHOUT_MEASURED = {"Same place", "Against another run"}  # needs no regions of all images at the threshold in view
 
 
 def main() -> None:

@@ -80,11 +80,11 @@ def drawn(
     if scale >= 1:  # shrunk, outlines would hide what they surround
         colour[pixels.outline(labels)] = TRUTH
     if box is not None:
-        _frame(colour, box, cut, scale)
+        frame(colour, box, cut, scale)
     return pixels.png(colour)
 
 
-def _frame(colour: np.ndarray, box: Box, cut: tuple[slice, slice], scale: float) -> None:
+def frame(colour: np.ndarray, box: Box, cut: tuple[slice, slice], scale: float) -> None:
     """A white frame with a dark rim around the box: of several mistakes in a crop, this is the one meant."""
     row, col, height, width = box
     top, left = (round((start - part.start) * scale) for start, part in zip((row, col), cut))
@@ -152,14 +152,20 @@ def _cell(_data: Dataset, index: int, tag: str, label: int, size_px: int, outlin
 
 
 def _probabilities(request: Request) -> np.ndarray:
-    number = request.path_params["number"]
-    job = request.query_params.get("job")
+    query = request.query_params
+    return probabilities(
+        query.get("job", ""), query.get("run", ""), query.get("which", ""), request.path_params["number"]
+    )
+
+
+def probabilities(job: str, run: str, which: str, number: int) -> np.ndarray:
+    """(H, W) uint8 of image `number` of a job `evaluate`, or of a run's checkpoint where `job` is empty; all as they
+    stand in an address. Raises NotFound where there is none such."""
     if job:
         file = jobs.cache_root() / "jobs" / job / "result" / f"{number}.png"
         if not re.fullmatch(r"[0-9a-f]{64}", job) or not file.is_file():
             raise routes.NotFound(f"job {job[:64]!r} keeps no probabilities of image {number}.")
     else:
-        run, which = (request.query_params.get(key, "") for key in ("run", "which"))
         file = routes.probability_file(run, which, number)
     return decoded(file.read_bytes(), file)
 

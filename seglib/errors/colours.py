@@ -16,3 +16,5 @@ CLASS_COLOURS = {
     "boundary_3px": "#A39420",
     "other": "#999999",
 }
+# from one prediction to another: blue for what got better, vermillion for what got worse, purple for what stayed wrong
+FATE_COLOURS = {"fixed": "#0072B2", "broken": "#D55E00", "still": "#CC79A7"}

@@ -1,18 +1,17 @@
-"""Changes on disk: what the job `changes` leaves of two predictions of the same images. No torch.
+"""Changes on disk: what the job `changes` (`seglib.runs.tasks`) leaves of two predictions of the same images. No torch.
 
 `seglib.errors.compare` says what a change is; here it meets runs, data sets and files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seglib.exceptions import InputError
 from seglib.runs import diagnosis, predicted
 from seglib.runs.predicted import Predicted
-from seglib.runs.store import Run
 
 if TYPE_CHECKING:
     from seglib.data.dataset import Dataset
@@ -37,24 +36,6 @@ def inputs_of(a: Predicted, b: Predicted, threshold: float, data: Path, stamp: s
     as the masks."""
     one, other = (predicted.errors_inputs(p, threshold, data) for p in (a, b))
     return {**one, "beside": other, "stamp": f"{a.stamp} {b.stamp} {stamp}"}
-
-
-def changes(
-    inputs: dict[str, Any], result: Path, progress: Callable[[float, str], None], should_stop: Callable[[], bool]
-) -> None:
-    """The job. inputs: as `inputs_of` makes them. result: as `write` leaves it."""
-    from seglib.errors.compare import compare
-    from seglib.runs.tasks import Cancelled, evaluated_data
-
-    a, b = (predicted.from_inputs(Run(part["run"]), part) for part in (inputs, inputs["beside"]))
-    n_images = len(set(a.scores().image) & set(b.scores().image))
-
-    def told(done: int) -> None:
-        if should_stop():
-            raise Cancelled
-        progress(done / max(n_images, 1), f"image {done} of {n_images}")
-
-    write(result, compare(pairs(a, b, evaluated_data(inputs)), float(inputs["threshold"]), told))
 
 
 def write(folder: Path, found: Changes) -> None:

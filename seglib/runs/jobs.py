@@ -28,7 +28,7 @@ KINDS: dict[str, str] = {
     "predict": "seglib.runs.tasks:predict",
     "evaluate": "seglib.runs.tasks:evaluate",
     "errors": "seglib.runs.tasks:errors",
-    "changes": "seglib.runs.changes:changes",
+    "changes": "seglib.runs.tasks:changes",
     "transforms": "seglib.runs.transforms:transforms",
     "recurrence": "seglib.runs.recurring:recurrence",
     "kinds": "seglib.runs.kinds_job:kinds",

@@ -59,9 +59,13 @@ class Predicted:
             raise InputError(f"{file} is not there: the probabilities of this image are gone; evaluate the run again.")
         return validation.decoded(file.read_bytes(), file)
 
+    def has(self, number: int) -> bool:
+        """Whether the image in row `number` has probabilities on disk."""
+        return (self.folder / f"{number}.png").is_file()
+
     def missing(self, n_images: int) -> int:
         """How many of the images have no probabilities on disk."""
-        return sum(not (self.folder / f"{number}.png").is_file() for number in range(n_images))
+        return sum(not self.has(number) for number in range(n_images))
 
     def stored(self) -> Measured | None:
         """What was measured at STORED_THRESHOLD; None where nothing is (yet). Runs of before 0.4 lack some tables:

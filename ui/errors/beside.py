@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from seglib.data.dataset import Dataset
 from seglib.exceptions import InputError
-from seglib.runs import validation
+from seglib.runs import predicted, validation
 from seglib.runs.predicted import Predicted
 from seglib.runs.store import Run
 from ui import sidebar, state
@@ -120,11 +120,14 @@ def _why_not(asked: str, run: Run, split: str) -> str:
 
 
 def _predictions(run: Run, chosen: Predicted, asked: str, runs: Sequence[Run], data: Dataset) -> Predicted | None:
-    if asked == CHECKPOINT:
-        return source.of_split(run, _turned(chosen.which), chosen.split, data, "errors_beside")
-    other = next(r for r in runs if r.id == asked)
-    which = chosen.which if chosen.split == "val" or other.has_checkpoint(chosen.which) else "best"
-    return source.of_split(other, which, chosen.split, data, "errors_beside")
+    """Where its probabilities are gone, what the training has kept: counts and regions still say how far apart the two
+    are."""
+    of, which = run, _turned(chosen.which)
+    if asked != CHECKPOINT:
+        of = next(r for r in runs if r.id == asked)
+        which = chosen.which if chosen.split == "val" or of.has_checkpoint(chosen.which) else "best"
+    found = source.of_split(of, which, chosen.split, data, "errors_beside")
+    return found or (predicted.of_validation(of, which) if chosen.split == "val" else None)
 
 
 def _in_common(chosen: Predicted, other: Predicted) -> bool:

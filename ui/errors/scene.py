@@ -31,7 +31,7 @@ class Scene:
     """name: of the data set in routes. scores: counts at 0.5, one row an image. rows: image -> its row.
     indices: image -> its number in the data set; images that are gone from it are missing here.
     other: what stands beside it, if anything: a second run's predictions of the same split, or this run's other
-    checkpoint's. other_rows: image -> its row there; images that it has not predicted are missing here."""
+    checkpoint's. other_rows: image -> its row there; images without its probabilities on disk are missing here."""
 
     name: str
     data: Dataset
@@ -55,7 +55,7 @@ def scene(name: str, data: Dataset, chosen: Predicted, other: Predicted | None =
     rows = {image: number for number, image in enumerate(scores.image)}
     indices = {image: all_indices[image] for image in rows if image in all_indices}
     theirs = {} if other is None else {image: number for number, image in enumerate(scores_of(other).image)}
-    other_rows = {image: theirs[image] for image in indices if image in theirs}
+    other_rows = {image: theirs[image] for image in indices if image in theirs and other.has(theirs[image])}
     return Scene(name, data, chosen, scores, rows, indices, threshold(), other, other_rows)
 
 
@@ -113,6 +113,11 @@ def scores_of(chosen: Predicted) -> pd.DataFrame:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _scores(stamp: str, _predicted: Predicted) -> pd.DataFrame:
     return _predicted.scores()
+
+
+def stored_of(chosen: Predicted) -> Measured | None:
+    """`chosen.stored()`, read once. Raises InputError for a table that cannot be read."""
+    return _stored(chosen.stamp, chosen)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

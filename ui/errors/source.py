@@ -40,9 +40,8 @@ def of_split(run: Run, which: str, split: str, data: Dataset, place: str = "erro
     n_missing = found.missing(n_images)
     if not n_missing:
         return found
-    whose = "" if place == "errors" else f" of **{literal(run.name)}**"
     st.warning(
-        f"The probabilities of {n_missing} of {n_images} val images{whose} are not on disk any more.",
+        f"The probabilities of {n_missing} of {n_images} val images{_whose(run, place)} are not on disk any more.",
         icon=":material/image_not_supported:",
     )
     return _evaluated(run, which, split, data, place)
@@ -92,11 +91,16 @@ def _without_validation(run: Run, which: str, data: Dataset) -> Predicted | None
     return None
 
 
+def _whose(run: Run, place: str) -> str:
+    """The run in view needs no name."""
+    return "" if place == "errors" else f" of **{literal(run.name)}**"
+
+
 def _evaluated(run: Run, which: str, split: str, data: Dataset, place: str = "errors") -> Predicted | None:
     """The job's predictions; else its progress, or a button that starts it."""
     if not run.has_checkpoint(which):
         st.info(
-            f"The run has no {which} weights on disk to predict with; choose the other checkpoint.",
+            f"There are no {which} weights{_whose(run, place)} on disk to predict with; choose the other checkpoint.",
             icon=":material/info:",
         )
         return None
