@@ -12,6 +12,7 @@ from seglib.runs import predicted
 from seglib.runs.store import Run
 from ui import progress, state
 from ui.errors import against, beside, budget, headline, images, lost, picture, same_kind, same_place, scene, source
+from ui.errors.words import slug
 from ui.literal import literal
 
 # name -> what draws it from scene.Shown
@@ -21,6 +22,7 @@ SECTIONS = {
     "Same kind": same_kind.draw,
     "Against another run": against.draw,
 }
+_SECTION, _LOOK = "errors_section", "errors_look"
 WITHOUT_MEASURED = {"Same place", "Against another run"}  # needs no regions of all images at the threshold in view
 
 
@@ -64,18 +66,36 @@ def _page(run: Run, view: scene.Scene) -> None:
         return
     image, table = images.choose(view, scores)
     of_image = picture.draw(view, image, table.image.tolist())
-    section = st.segmented_control(
-        "Look into",
-        list(SECTIONS),
-        default=next(iter(SECTIONS)),
-        required=True,
-        key="errors_section",
-        label_visibility="collapsed",
-    )
+    section = _section()
     if known is None and section not in WITHOUT_MEASURED:
         _measuring(view, measured)
         return
     SECTIONS[section](scene.Shown(view, run, known, image, of_image))
+
+
+def _section() -> str:
+    """The section that is open: by the URL (`&look=`), so that a reload comes back to it; else the one seen last."""
+    names = {slug(name): name for name in SECTIONS}
+    asked = st.query_params.get("look") or st.session_state.get(_LOOK)
+    st.session_state[_SECTION] = names.get(asked, next(iter(SECTIONS)))
+    if asked and asked not in names:
+        st.caption(f":material/info: There is no section `{asked[:40].replace('`', '')}` here.")
+    elif asked:
+        _open(asked)
+    return st.segmented_control(
+        "Look into",
+        list(SECTIONS),
+        required=True,
+        key=_SECTION,
+        on_change=lambda: _open(slug(st.session_state[_SECTION])),
+        label_visibility="collapsed",
+    )
+
+
+def _open(look: str) -> None:
+    st.session_state[_LOOK] = look
+    if st.query_params.get("look") != look:
+        st.query_params["look"] = look
 
 
 def _counting(view: scene.Scene) -> Callable[[], None] | None:

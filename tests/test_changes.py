@@ -14,7 +14,7 @@ from tiny_run import finished_run
 
 from seglib.data.dataset import open_dataset
 from seglib.errors.budget import CLASSES, budget
-from seglib.errors.compare import FATES, by_class, compare, fates, overlaps
+from seglib.errors.compare import FATES, compare, fates, overlaps
 from seglib.errors.regions import decode
 from seglib.exceptions import InputError
 from seglib.metrics import count
@@ -87,13 +87,14 @@ def _repaint(table, fate, first):
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4))
 def test_the_change_of_iou_is_that_of_the_pooled_ious(seed, n_images):
     pairs = [pair(seed + i, f"i{i}") for i in range(n_images)]
-    pooled = compare(pairs).pooled()
+    found = compare(pairs)
+    pooled, rows = found.pooled(), found.by_class()
     each = [[count(p[side], p[5] > 0, p[6]) for p in pairs] for side in (3, 4)]
     a, b = (sum(counts[1:], counts[0]) for counts in each)
     assert (pooled["iou_a"], pooled["iou_b"]) == (a.iou, b.iou)  # to the last digit
-    rows = by_class(pooled)
     assert sum(row["delta_iou"] for row in rows) == pytest.approx(b.iou - a.iou, abs=1e-12)
     assert sum(row["a"] for row in rows) == a.fp + a.fn and sum(row["b"] for row in rows) == b.fp + b.fn
+    assert sum(row["fixed"] - row["broken"] for row in rows) == a.fp + a.fn - b.fp - b.fn
 
 
 def test_swapped_the_fixed_are_the_broken():
@@ -115,7 +116,7 @@ def test_neither_cell_nor_prediction_is_undefined_and_nothing_changes():
     empty = np.zeros((8, 9), np.uint8)
     found = compare([("e", "g", empty.astype(float), empty, empty, empty.astype(np.int32), empty == 0)])
     pooled = found.pooled()
-    assert pooled["iou_a"] != pooled["iou_a"] and not by_class(pooled)
+    assert pooled["iou_a"] != pooled["iou_a"] and not found.by_class()
     assert len(found.wins) == len(found.losses) == 0 and "image" in found.wins
     assert len(compare([]).images) == 0 and compare([]).pooled()["union_a"] == 0
 

@@ -1,7 +1,8 @@
 """Delta maps: what one prediction of an image got right that another got wrong, and the other way round, on the image.
 
 /seg/delta/NAME/INDEX   ?a=RUN:WHICH:NUMBER &b=… (or :JOB:NUMBER); &threshold= (in thousandths) &size=
-                        &row=&col=&height=&width= (px; the whole image if missing) &overlay=0|1
+                        &row=&col=&height=&width= (px; the whole image if missing, with &fit=1 the part with cells)
+                        &overlay=0|1
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from seglib.runs.predicted import Predicted
 from ui import crops, opened, pixels, routes
 
 OPACITY = 0.8
+ROOM_PX = 10  # about the cells, where a map is cut to them
 TRUTH = (235, 235, 235)  # light: green would be taken for a fate
 
 
@@ -39,9 +41,10 @@ def delta_url(
     threshold: float = 0.5,
     size_px: int = 240,
     overlay: bool = True,
+    fit: bool = False,
 ) -> str:
-    """The address of the map of the image, or of a crop around `box` (row, col, height, width). a, b: a prediction and
-    the image's row in it. overlay: False is the image alone."""
+    """The address of the map of the image, of a crop around `box` (row, col, height, width), or (`fit`) of the part
+    that has cells. a, b: a prediction and the image's row in it. overlay: False is the image alone."""
     stamps = [
         str(file.stat().st_mtime_ns if file.is_file() else 0) for file in (p.folder / f"{n}.png" for p, n in (a, b))
     ]
@@ -57,6 +60,7 @@ def delta_url(
         threshold=round(1000 * threshold),
         size=size_px,
         overlay=int(overlay),
+        fit=int(fit),
     )
 
 
@@ -104,16 +108,25 @@ def delta(request: Request) -> tuple[bytes, str]:
     sample = opened.sample(data, index)
     size = routes.whole(request, "size", 240, 16, 1024)
     threshold = routes.whole(request, "threshold", 500, 0, 1000) / 1000
-    height, width = sample.labels.shape
-    box, cut = None, (slice(0, height), slice(0, width))
+    a, b = (foreground(_q(request, key, sample), threshold) for key in ("a", "b"))
+    cut, box = _cut(request, sample.mask | a | b)
+    if not routes.whole(request, "overlay", 1, 0, 1):
+        return crops.drawn(sample, None, cut, size, threshold), "image/png"
+    return drawn(sample, fates(sample.mask, a, b, sample.valid), cut, size, box), "image/png"
+
+
+def _cut(request: Request, cells: np.ndarray) -> tuple[tuple[slice, slice], crops.Box | None]:
+    """What the address asks for of an image with cells at `cells` (H, W) bool, and the box to be framed in it."""
+    height, width = cells.shape
     if "row" in request.query_params:
         limits = {"row": (0, height - 1), "col": (0, width - 1), "height": (1, height), "width": (1, width)}
         box = tuple(routes.whole(request, key, low, low, high) for key, (low, high) in limits.items())
-        cut = crops.window(box, (height, width))
-    if not routes.whole(request, "overlay", 1, 0, 1):
-        return crops.drawn(sample, None, cut, size, threshold), "image/png"
-    a, b = (foreground(_q(request, key, sample), threshold) for key in ("a", "b"))
-    return drawn(sample, fates(sample.mask, a, b, sample.valid), cut, size, box), "image/png"
+        return crops.window(box, (height, width)), box
+    if routes.whole(request, "fit", 0, 0, 1) and cells.any():
+        left, top, wide, high = cv2.boundingRect(cells.view(np.uint8))
+        rows = slice(max(0, top - ROOM_PX), min(height, top + high + ROOM_PX))
+        return (rows, slice(max(0, left - ROOM_PX), min(width, left + wide + ROOM_PX))), None
+    return (slice(0, height), slice(0, width)), None
 
 
 def _q(request: Request, key: str, sample: Sample) -> np.ndarray:

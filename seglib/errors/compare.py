@@ -11,7 +11,7 @@ class of the budget it had in a, a broken one for the class it has in b.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,6 +63,13 @@ class Changes:
         chosen = self.images if group is None else self.images[self.images.group == group]
         return overlaps({name: int(chosen[name].sum()) for name in COUNTS})
 
+    def by_class(self) -> list[dict[str, Any]]:
+        """`by_class` of both budgets over all images, and how many pixels of each class were fixed and broken."""
+        pooled = self.pooled()
+        a, b = ({c: pooled[f"{x}_{c}"] for c in CLASSES} | {"union": pooled[f"union_{x}"]} for x in ("a", "b"))
+        changed = ("fixed", "broken")
+        return [row | {part: pooled[f"{part}_{row['class']}"] for part in changed} for row in by_class(a, b)]
+
 
 def compare(
     pairs: Iterable[Pair], threshold: float = 0.5, progress: Callable[[int], None] = lambda done: None
@@ -95,16 +102,22 @@ def overlaps(counts: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def by_class(pooled: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a class that either prediction has a pixel of: class, a, b, fixed, broken (pixels) and `delta_iou`.
+def by_class(a: Mapping[str, int], b: Mapping[str, int]) -> list[dict[str, Any]]:
+    """One row a class that either budget has a pixel of: class, a, b (pixels) and `delta_iou`.
 
-    pooled: as `Changes.pooled` makes it. delta_iou is what the class takes from the IoU of a less what it takes from
-    that of b (each as pixels over its own union): the rows add up to IoU of b − IoU of a.
+    a, b: budgets, pixels of each class and `union`. delta_iou is what the class takes from the IoU of a less what it
+    takes from that of b (each as pixels over its own union): the rows add up to IoU of b − IoU of a.
     """
-    rows = [{"class": name, **{part: pooled[f"{part}_{name}"] for part in OF_CLASSES}} for name in CLASSES]
-    for row in rows:
-        row["delta_iou"] = _ratio(row["a"], pooled["union_a"]) - _ratio(row["b"], pooled["union_b"])
-    return [row for row in rows if row["a"] or row["b"]]
+    return [
+        {
+            "class": name,
+            "a": a[name],
+            "b": b[name],
+            "delta_iou": _ratio(a[name], a["union"]) - _ratio(b[name], b["union"]),
+        }
+        for name in CLASSES
+        if a[name] or b[name]
+    ]
 
 
 def _one(gray, q_a, q_b, labels, valid, threshold: float) -> tuple[dict[str, int], pd.DataFrame, pd.DataFrame]:

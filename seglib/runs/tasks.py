@@ -99,7 +99,7 @@ def evaluate(inputs: dict[str, Any], result: Path, progress: Progress, should_st
     from seglib.predict.predictor import load_predictor
     from seglib.runs import diagnosis
 
-    dataset, split = _evaluated_data(inputs), inputs.get("split", "val")
+    dataset, split = evaluated_data(inputs), inputs.get("split", "val")
     indices = dataset.indices(split)
     if not indices:
         raise InputError(f"{dataset.path}: no {split} pictures; the other split may have some.")
@@ -140,7 +140,7 @@ def errors(inputs: dict[str, Any], result: Path, progress: Progress, should_stop
             raise Cancelled
         progress(done / n_images, f"image {done} of {n_images}")
 
-    cases = source.cases(_evaluated_data(inputs))
+    cases = source.cases(evaluated_data(inputs))
     diagnosis.write_tables(result, measure(cases, float(inputs["threshold"]), told))
 
 
@@ -162,11 +162,11 @@ def changes(inputs: dict[str, Any], result: Path, progress: Progress, should_sto
             raise Cancelled
         progress(done / max(n_images, 1), f"image {done} of {n_images}")
 
-    found = compare(on_disk.pairs(a, b, _evaluated_data(inputs)), float(inputs["threshold"]), told)
+    found = compare(on_disk.pairs(a, b, evaluated_data(inputs)), float(inputs["threshold"]), told)
     on_disk.write(result, found)
 
 
-def _evaluated_data(inputs: dict[str, Any]):
+def evaluated_data(inputs: dict[str, Any]):
     """The run's data set; its grouping and split hold as long as no dataset.csv decides."""
     from seglib.data.dataset import open_dataset
     from seglib.data.substitute import csv_of

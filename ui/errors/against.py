@@ -130,9 +130,9 @@ def _headline(scene: Scene, table: pd.DataFrame, names: Names) -> None:
             _interval(found),
             delta_color="off",
             delta_arrow="off",
-            help=f"{pooled} {_sentence(found.method)} {BEST_OF_SEEN}",
+            help=pooled,
         )
-    st.markdown(literal(claim(found)))
+    st.markdown(literal(claim(found)), help=f"A point is 0.01 of pooled IoU. {_sentence(found.method)} {BEST_OF_SEEN}")
 
 
 def _sentence(text: str) -> str:
@@ -157,7 +157,7 @@ def _pixels(scene: Scene, found: Changes, names: Names, image: str) -> None:
         st.caption(_told(pooled, names))
         _map(scene, names, image)
     with halves.cell():
-        _by_class(compare.by_class(pooled), pooled["iou_a"], pooled["iou_b"], names)
+        _by_class(found.by_class(), pooled["iou_a"], pooled["iou_b"], names)
 
 
 def _meaning(names: Names) -> str:
@@ -206,20 +206,14 @@ def _without_pixels(scene: Scene, job, names: Names) -> None:
             "of their validation, at threshold 0.50, says this much."
         )
     if budgets is not None:
-        a, b = budgets
-        pooled = {f"{part}_{name}": of[name] for part, of in (("a", a), ("b", b)) for name in (*CLASSES, "union")}
-        pooled |= {f"{part}_{name}": 0 for part in ("fixed", "broken") for name in CLASSES}
-        rows = [{k: v for k, v in row.items() if k not in ("fixed", "broken")} for row in compare.by_class(pooled)]
         ious = [1 - sum(of[name] for name in CLASSES) / of["union"] for of in budgets]
-        _by_class(rows, *ious, names)
+        _by_class(compare.by_class(*budgets), *ious, names)
 
 
 def _job(scene: Scene, job) -> None:
     """Opening the section asks for it once; after Cancel or a failure a button does."""
-    known = (job.folder / "job.json").exists()
-    if not known:
+    if not (job.folder / "job.json").exists():
         changed.start(scene)
-        st.rerun()
     if job.state().live:
         st.caption("Comparing the two pixel by pixel; what the counts say stands below. You may leave the page.")
         source.watch(job, "errors_changes")
@@ -243,24 +237,25 @@ def _map(scene: Scene, names: Names, image: str) -> None:
         st.caption(f"{literal(names.b)} has not predicted the image in view.")
         return
     st.markdown(f"**{literal(opened.short_name(image))}, the image in view**", help=_meaning(names))
-    items = [_item(scene, image, None, number="whole", size_px=720)]
+    items = [_item(scene, image, None, number="whole", size_px=720, fit=True)]
     gallery(items, key="errors_delta_map", size_px=330, toggle="Mark what changed", smooth=False)
-    st.markdown(legend())
+    st.html(legend())
 
 
 def legend() -> str:
-    """The fates in their colours, in words too."""
-    return " · ".join(
-        f'<span style="color:{FATE_COLOURS[fate]}">■</span> {words}' for fate, words in against_charts.FATES.items()
+    """HTML: the fates in their colours, in words too; nothing in it comes from outside."""
+    return " &ensp; ".join(
+        f'<span aria-hidden="true" style="color:{FATE_COLOURS[fate]}">■</span> {words}'
+        for fate, words in against_charts.FATES.items()
     )
 
 
-def _item(scene: Scene, image: str, box, *, number, size_px: int = 240, note: str = "") -> dict:
+def _item(scene: Scene, image: str, box, *, number, size_px: int = 240, note: str = "", fit: bool = False) -> dict:
     index = scene.indices[image]
     a, b = (scene.predicted, scene.rows[image]), (scene.other, scene.other_rows[image])
     plain, marked = (
         delta.delta_url(
-            scene.name, scene.data, index, a, b, box, threshold=scene.threshold, size_px=size_px, overlay=on
+            scene.name, scene.data, index, a, b, box, threshold=scene.threshold, size_px=size_px, overlay=on, fit=fit
         )
         for on in (False, True)
     )

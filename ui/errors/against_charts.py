@@ -78,6 +78,7 @@ def class_waterfall(rows: Sequence[Mapping[str, Any]], iou_a: float, iou_b: floa
             "nameLocation": "middle",
             "nameGap": 26,
             "splitNumber": 4,
+            "axisLabel": {"showMinLabel": False, "showMaxLabel": False},
         },
         "yAxis": {
             "type": "category",

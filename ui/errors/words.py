@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # class -> (one of them, many of them, what it is and what it tells)
 WORDS = {
     "missed_cell": (
@@ -57,6 +59,11 @@ def suggested(name: str) -> str:
     plain = WORDS.get(head.replace(" ", "_"), (head,))[0]
     text = plain + comma + rest
     return text[:1].upper() + text[1:]
+
+
+def slug(section: str) -> str:
+    """A section's name as it stands in the URL: `Label or model?` -> `label-or-model`."""
+    return "-".join(re.findall(r"[a-z0-9]+", section.lower()))
 
 
 def number(value: float | None, digits: int = 4) -> str:
