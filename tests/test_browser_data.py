@@ -32,7 +32,7 @@ def test_a_click_on_a_bar_shows_its_cells_and_the_grid_their_pictures(app, tab):
 
 def test_keys_walk_through_the_pictures_and_back(app, tab):
     visit(tab, f"{app}/data?image=3")
-    tab.locator(".viewer canvas").first.wait_for()
+    tab.locator(".viewer figure canvas").first.wait_for()
     tab.keyboard.press("ArrowRight")
     expect(tab).to_have_url(re.compile("image=4"))
     tab.keyboard.press("ArrowLeft")

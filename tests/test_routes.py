@@ -86,6 +86,34 @@ def test_colours_arrive_as_luminance(client, name, folder):
     assert np.abs(decoded(client.get(routes.image_url(name, opened.dataset(name), 2))) - gray).max() <= 1.6
 
 
+def values_of(reply) -> tuple[dict, np.ndarray]:
+    assert reply.status_code == 200, reply.text
+    length = int.from_bytes(reply.content[:4], "little")
+    header = json.loads(reply.content[4 : 4 + length])
+    pixels = np.frombuffer(reply.content, np.dtype(header["type"]).newbyteorder("<"), offset=4 + length)
+    return header, pixels.reshape(header["height"], header["width"])
+
+
+@pytest.mark.parametrize(("index", "file"), [(0, "a"), (1, "b")])
+def test_values_arrive_as_stored(client, name, folder, index, file):
+    header, values = values_of(client.get(routes.values_url(name, opened.dataset(name), index)))
+    stored = cv2.imread(str(folder / f"images/{file}.png"), cv2.IMREAD_UNCHANGED)
+    assert not header["colour"] and header["type"] == stored.dtype.name == ("uint8", "uint16")[index]
+    np.testing.assert_array_equal(values, stored)
+
+
+def test_values_of_colours_are_their_luminance(client, name, folder):
+    header, values = values_of(client.get(routes.values_url(name, opened.dataset(name), 2)))
+    gray = cv2.imread(str(folder / "images/c.png")).astype(float) @ [0.114, 0.587, 0.299]
+    assert header["colour"] and np.abs(values - gray).max() <= 0.51
+
+
+def test_values_of_floats_are_not_rounded():
+    image = np.random.default_rng(0).normal(0, 1e-3, (H, W)).astype(np.float32)
+    sent = pixels.values(image)
+    assert sent.endswith(image.tobytes()) and len(sent) % 4 == 0
+
+
 def test_label_map_marks_what_is_not_counted(client, name):
     reply = client.get(routes.labels_url(name, opened.dataset(name), 0))
     labels = np.frombuffer(zlib.decompress(reply.content), "<u2").reshape(H, W)
@@ -161,7 +189,7 @@ def test_results_of_a_job_stay_in_its_folder(client, name, tmp_path, folder):
     assert (decoded(client.get(routes.result_url(job, "my cell.png"))) == 9).all()
     assert client.get(f"/seg/result/{job.id}/..%2Fsecret.png").status_code == 404
     assert client.get(f"/seg/result/{job.id}/%2e%2e%2fsecret.png").status_code == 404
-    assert decoded(client.get(routes.source_url(job, 0))).shape == (H, W)
+    assert values_of(client.get(routes.source_url(job, 0)))[1].shape == (H, W)
     assert client.get(f"/seg/source/{job.id}/1").status_code == 404
 
 

@@ -23,7 +23,7 @@ _COLOUR = "#009E73"
 
 def show(name: str, data: Dataset, index: int, found: Survey | None) -> None:
     synced_viewer(
-        routes.image_url(name, data, index),
+        routes.values_url(name, data, index),
         labels_url=routes.labels_url(name, data, index),
         key="data_viewer",
         title=data.records[index].image,

@@ -1,12 +1,13 @@
 """Pixels for the components. Addresses hold names and numbers, never paths; every answer with `v` is immutable.
 
 /seg/image/NAME/INDEX          8-bit grey PNG
+/seg/values/NAME/INDEX         grey values as stored: 8 or 16 bits or float32, see ui.pixels.values
 /seg/thumb/NAME/INDEX          small PNG (?size=, ?outline=1)
 /seg/labels/NAME/INDEX         zlib uint16 label map
 /seg/probability/RUN/WHICH/N   q of validation image N; WHICH is best, last or a step of six digits
 /seg/compared/NAME/INDEX/RUN/WHICH/N   small PNG of image INDEX, its mask's and validation image N's outlines (?size=)
 /seg/result/JOB/FILE           a PNG in the result folder of a job
-/seg/source/JOB/N              8-bit grey PNG of picture N that a prediction job was given
+/seg/source/JOB/N              grey values as stored of picture N that a prediction job was given
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from ui.compared import compared_png
 _PLAIN = {"Content-Encoding": "identity"}
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _FRESH = {"Cache-Control": "no-store"}
+_BINARY = "application/octet-stream"
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -64,6 +66,10 @@ def address(kind: str, name: str, index: int, v: str, **query: object) -> str:
 
 def image_url(name: str, data: Dataset, index: int) -> str:
     return address("image", name, index, opened.tag(data, index))
+
+
+def values_url(name: str, data: Dataset, index: int) -> str:
+    return address("values", name, index, opened.tag(data, index))
 
 
 def thumb_url(name: str, data: Dataset, index: int, size_px: int = 192, outlined: bool = False) -> str:
@@ -157,6 +163,12 @@ def image(request: Request) -> tuple[bytes, str]:
 
 
 @answering
+def values(request: Request) -> tuple[bytes, str]:
+    data, number = located(request)
+    return pixels.values(opened.sample(data, number).image), _BINARY
+
+
+@answering
 def thumb(request: Request) -> tuple[bytes, str]:
     data, number = located(request)
     size = whole(request, "size", 192, 16, 1024)
@@ -174,7 +186,7 @@ def labels(request: Request) -> tuple[bytes, str]:
     data, number = located(request)
     if not data.records[number].mask:
         raise NotFound(f"{data.records[number].image} has no mask.")
-    return pixels.label_map(opened.sample(data, number)), "application/octet-stream"
+    return pixels.label_map(opened.sample(data, number)), _BINARY
 
 
 @answering
@@ -217,7 +229,7 @@ def source(request: Request) -> tuple[bytes, str]:
     given = job.inputs.get("images", [])
     if number >= len(given):
         raise NotFound(f"job {job.id} was given {len(given)} pictures, numbered from 0; there is no {number}.")
-    return pixels.png(pixels.shown(read_image(Path(given[number])))), "image/png"
+    return pixels.values(read_image(Path(given[number]))), _BINARY
 
 
 def _job(request: Request) -> jobs.Job:
@@ -230,6 +242,7 @@ def _job(request: Request) -> jobs.Job:
 
 ROUTES = [
     Route("/seg/image/{name}/{index:number}", image),
+    Route("/seg/values/{name}/{index:number}", values),
     Route("/seg/thumb/{name}/{index:number}", thumb),
     Route("/seg/labels/{name}/{index:number}", labels),
     Route("/seg/probability/{run}/{which}/{number:number}", probability),

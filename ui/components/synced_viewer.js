@@ -1,164 +1,165 @@
-// Four panels, one camera. Streamlit calls the default export again whenever `data` changes: state lives in VIEWERS.
+// Up to six panels, one camera. Streamlit calls the default export again whenever `data` changes: state lives in VIEWERS.
 const VIEWERS = new WeakMap();
-const CAMERAS = new Map();  // component key -> camera, so that zoom outlives a change of page
+const KEPT = new Map();  // component key -> what the person has set, so that it outlives a change of page
 const TITLES = { image: "Image", truth: "Truth", prediction: "Prediction", errors: "Errors" };
 const LEGEND = { fp: ["False positive", ORANGE], fn: ["Miss (false negative)", SKY], tp: ["Right", GREEN] };
 const css = (rgb) => `rgb(${rgb.join(",")})`;
 
-function panelNames(data) {
-  return ["image", data.labels && "truth", data.probability && "prediction", data.labels && data.probability && "errors"].filter(Boolean);
+// Shown at once, before Python knows of it: what `data.around` says of an image has the same keys.
+const shownOf = ({ image, labels, probability, other_probability, title }) => ({ image, labels, probability, other_probability, title });
+
+function panelNames({ labels, probability, other_probability }) {
+  const run = (of, suffix) => of ? [`prediction${suffix}`, labels && `errors${suffix}`] : [];
+  if (other_probability) return ["image", ...run(probability, ""), labels && "truth", ...run(other_probability, "2")].filter(Boolean);
+  return ["image", labels && "truth", ...run(probability, "")].filter(Boolean);
 }
 
-// ---- loading: each address is fetched once; a change of selection or regions fetches nothing
+function titleOf(v, panel) {
+  const other = panel.endsWith("2"), title = TITLES[other ? panel.slice(0, -1) : panel], name = other ? v.data.other?.name : v.data.other && v.data.name;
+  return name && title !== "Image" && title !== "Truth" ? `${title} · ${name}` : title;
+}
 
-async function load(v, data) {
-  const wanted = [data.image, data.labels, data.probability].join(" ");
-  if (v.loaded === wanted) return;
-  v.loaded = wanted;
-  v.abort?.abort();
-  v.abort = new AbortController();
-  const { signal } = v.abort;
+// ---- loading
+
+async function load(v) {
+  const { shown } = v, wanted = [shown.image, shown.labels, shown.probability, shown.other_probability].join(" ");
+  if (v.loading === wanted) return;
+  v.loading = wanted;
   try {
-    const [image, labels, q] = await Promise.all([
-      greyPixels(data.image, signal),
-      data.labels ? labelPixels(data.labels, signal) : null,
-      data.probability ? greyPixels(data.probability, signal) : null,
-    ]);
-    if (q && (q.width !== image.width || q.height !== image.height)) {
-      throw new Error(`The prediction is ${q.height} × ${q.width} px, the image ${image.height} × ${image.width} px: they do not belong together.`);
+    const [image, labels, q, q2] = await pixelsOf(shown);
+    if (v.loading !== wanted) return;
+    for (const other of [q, q2]) if (other && (other.width !== image.width || other.height !== image.height)) {
+      throw new Error(`The prediction is ${other.height} × ${other.width} px, the image ${image.height} × ${image.width} px: they do not belong together.`);
     }
-    const sameSize = v.image && v.image.width === image.width && v.image.height === image.height;
-    Object.assign(v, { image, labels, q: q?.values ?? null, base: greyCanvas(image.values, image.width, image.height) });
-    v.root.style.setProperty("--aspect", `${image.width} / ${image.height}`);
-    if (!sameSize && !v.restored) v.camera = null;
-    v.restored = false;
     fail(v, "");
-    layers(v);
-    fly(v);
-    v.root.dataset.ready = data.image;
+    take(v, image, labels, q?.values, q2?.values);
+    setTimeout(() => prefetch(v), 50);
   } catch (error) {
-    if (error.name !== "AbortError") { v.loaded = null; fail(v, error.message); }
+    if (v.loading === wanted) { v.loading = null; fail(v, error.message); }
   }
+}
+
+function take(v, image, labels, q, q2) {
+  const before = v.image ?? KEPT.get(v.data.key)?.size, { width, height } = image;
+  if (v.image?.width !== width || v.image.height !== height) { v.layer = {}; v.base = new OffscreenCanvas(width, height); }
+  if (!labels) for (const name of ["truth", "errors", "errors2"]) delete v.layer[name];
+  if (v.labels !== labels) v.kinds = labels && Uint8Array.from(labels, (id) => id === INVALID ? NOT_COUNTED : id ? 1 : 0);
+  const thresholded = (run, values) => !values ? null : run?.q === values && run.labels === labels ? run : new Thresholded(values, labels);
+  Object.assign(v, { own: thresholded(v.own, q), other: thresholded(v.other, q2), labels });
+  if (v.image !== image) {
+    v.image = image;
+    v.windows = greyWindows(image);
+    paintBase(v);
+    keepPlace(v, before);
+  }
+  v.root.style.setProperty("--aspect", `${width} / ${height}`);
+  panels(v);
+  paintLayers(v);
+  v.fresh = true;
+  showContrast(v);
+  showCurve(v);
+  showCounts(v);
+  flyToChosen(v);
+  ask(v);
 }
 
 const fail = (v, text) => { v.root.querySelector(".message").textContent = text; };
 
-// ---- overlays, redone when threshold, style or filter changes
-
-function layers(v) {
-  const { image, labels, q } = v;
-  if (!image) return;
-  const { width, height } = image, cut = 255 * v.threshold;  // foreground is q >= 255 T, as everywhere in seglib
-  const predicted = q ? Uint8Array.from(q, (value) => value >= cut ? 1 : 0) : null;
-  v.layer = {
-    truth: labels && masked(labels, width, height, GREEN, v.style),
-    prediction: predicted && masked(predicted, width, height, YELLOW, v.style),
-    errors: labels && predicted && errorLayer(v, labels, predicted, width, height),
-  };
-  showCounts(v);
-  ask(v);
+function prefetch(v) {
+  const { around } = v.data, at = around.findIndex((one) => one.image === v.shown.image);
+  for (const one of [around[at + 1], around[at - 1]]) if (one && at >= 0) pixelsOf(one).catch(() => {});
 }
 
-function masked(ids, width, height, colour, style) {
-  const line = rgba(colour, 255), area = rgba(colour, 150);
-  return painted(width, height, (out) => {
-    if (style === "fill") for (let i = 0; i < out.length; i++) if (ids[i] && ids[i] !== INVALID) out[i] = area;
-    eachOutline(ids, width, height, (i) => { out[i] = line; });
-  });
+// ---- the image before and after: at once where it is known, Python follows
+
+function stepImage(v, by) {
+  const { around } = v.data, at = around.findIndex((one) => one.image === v.shown.image), next = at < 0 ? null : around[at + by];
+  if (!next) { v.pending = v.ahead ? by : 0; return; }
+  v.ahead = { seq: ++v.seq, until: performance.now() + 10_000 };
+  Object.assign(v, { shown: shownOf(next), selected: null, pending: 0 });
+  listRegions(v);
+  load(v);
+  clearTimeout(v.going);  // a key held down tells Python once
+  v.going = setTimeout(() => v.trigger("go", { image: next.title, seq: v.seq }), 60);
 }
 
-function errorLayer(v, labels, predicted, width, height) {
-  const counts = { tp: 0, fp: 0, fn: 0, tn: 0 };
-  const fp = v.filter === "fn" ? 0 : rgba(ORANGE, 255), fn = v.filter === "fp" ? 0 : rgba(SKY, 255);
-  const tp = v.filter === "both" ? rgba(GREEN, 90) : 0, invalid = rgba(GREY, 150);
-  const canvas = painted(width, height, (out) => {
-    for (let i = 0; i < out.length; i++) {
-      const label = labels[i];
-      if (label === INVALID) out[i] = invalid;
-      else if (label) { if (predicted[i]) { counts.tp++; out[i] = tp; } else { counts.fn++; out[i] = fn; } }
-      else if (predicted[i]) { counts.fp++; out[i] = fp; } else counts.tn++;
-    }
-  });
-  v.counts = counts;
-  return canvas;
-}
+// ---- numbers
 
 function showCounts(v) {
-  const node = v.root.querySelector(".counts");
-  if (!v.layer.errors) { node.textContent = ""; return; }
-  const { tp, fp, fn } = v.counts, union = tp + fp + fn;
-  const iou = union ? (tp / union).toFixed(4) : "undefined (no cell, none predicted)";
-  const dice = union ? (2 * tp / (2 * tp + fp + fn)).toFixed(4) : "undefined";
-  node.textContent = `IoU ${iou} · Dice ${dice} · false positive ${fp} px · missed ${fn} px`;
+  const node = v.root.querySelector(".counts"), cut = cutOf(v.threshold);
+  const line = (run, name) => {
+    const { tp, fp, fn } = run.counts(cut), union = tp + fp + fn;
+    const iou = union ? (tp / union).toFixed(4) : "undefined (no cell, none predicted)", dice = union ? (2 * tp / (union + tp)).toFixed(4) : "undefined";
+    return element("div", {}, `${name}: IoU ${iou} · Dice ${dice} · false positive ${fp} px · missed ${fn} px`);
+  };
+  const { other, name } = v.data;
+  node.replaceChildren(...[[v.own, other ? name || "This run" : "This image"], [v.other, other?.name]].filter(([run]) => run?.classes).map(([run, who]) => line(run, who)));
 }
 
-// ---- camera: {row, col} of the middle of every panel, zoom in CSS pixels for one image pixel
-
-const size = (v) => { const canvas = v.canvases[0]; return [canvas.clientWidth || 1, canvas.clientHeight || 1]; };
-const fitZoom = (v) => Math.min(size(v)[0] / v.image.width, size(v)[1] / v.image.height);
-const fitted = (v) => ({ row: v.image.height / 2, col: v.image.width / 2, zoom: fitZoom(v), fit: true });
-
-// At once, not with the next frame: keys that are pressed before it count from here.
-function fit(v) { if (v.image) { v.camera = fitted(v); ask(v); } }
-
-function zoomBy(v, factor, [x, y] = [0, 0]) {  // (x, y): the point that stays, in CSS pixels from the middle
-  const camera = v.camera, zoom = Math.max(fitZoom(v) * 0.5, Math.min(64, camera.zoom * factor));
-  camera.col += x / camera.zoom - x / zoom;
-  camera.row += y / camera.zoom - y / zoom;
-  Object.assign(camera, { zoom, fit: false });
-  ask(v);
+function readOut(v) {
+  const node = v.root.querySelector(".readout"), { width, height, values, colour, type } = v.image;
+  const row = v.hover ? Math.floor(v.hover[0]) : -1, col = v.hover ? Math.floor(v.hover[1]) : -1;
+  if (row < 0 || col < 0 || row >= height || col >= width) { node.textContent = ""; return; }
+  const i = row * width + col, parts = [`row ${row}  col ${col}`, `${colour ? "luminance" : "grey"} ${type === "float32" ? +values[i].toPrecision(6) : values[i]}`];
+  const probability = (run) => (run.q[i] / 255).toFixed(3);
+  if (v.own) parts.push(`probability ${probability(v.own)}`);
+  if (v.other) parts.push(`${v.data.other?.name ?? "other"} ${probability(v.other)}`);
+  if (v.labels) parts.push(v.labels[i] === INVALID ? "not counted" : v.labels[i] ? `truth cell ${v.labels[i]}` : "truth background");
+  node.textContent = parts.join("   ");
 }
 
-function moveBy(v, x, y) {
-  v.camera.col -= x / v.camera.zoom; v.camera.row -= y / v.camera.zoom; v.camera.fit = false;
-  ask(v);
-}
-
-function fly(v) {
-  const region = v.data.regions.find((r) => r.id === v.selected);
-  if (!region || !v.image || v.flownTo === `${v.loaded} ${v.selected}`) return;
-  v.flownTo = `${v.loaded} ${v.selected}`;
-  const [w, h] = size(v), zoom = Math.min(16, 0.4 * Math.min(w / region.width, h / region.height));
-  v.camera = { row: region.row + region.height / 2, col: region.col + region.width / 2, zoom: Math.max(zoom, fitZoom(v)), fit: false };
-  ask(v);
-}
-
-// ---- drawing
+// ---- drawing: only when something has changed, only the part of the image that is seen
 
 function ask(v) { if (!v.frame) v.frame = requestAnimationFrame(() => { v.frame = 0; draw(v); }); }
 
 function draw(v) {
   if (!v.image || !v.canvases.length || !v.canvases[0].clientWidth) return;
-  const ratio = devicePixelRatio || 1;
+  if (flying(v)) ask(v);
   if (!v.camera || v.camera.fit) v.camera = fitted(v);
-  for (const canvas of v.canvases) {
-    const w = Math.round(canvas.clientWidth * ratio), h = Math.round(canvas.clientHeight * ratio);
-    if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
-    drawPanel(v, canvas, ratio);
-  }
-  CAMERAS.set(v.data.key, { ...v.camera });
-  v.root.querySelector(".zoom").textContent = `${v.camera.zoom.toFixed(2)}×`;
+  const { root, camera } = v, ratio = devicePixelRatio || 1, [canvas, x, y] = v.pointer ?? [];
+  v.hover = canvas ? place(v, canvas, { clientX: x, clientY: y })[1] : null;
+  for (const canvas of v.canvases) drawPanel(v, canvas, ratio);
+  KEPT.set(v.data.key, { camera: { ...camera }, size: { width: v.image.width, height: v.image.height }, style: v.style, filter: v.filter, opacity: v.opacity, contrast: v.contrast, side: v.side });
+  readOut(v);
+  root.querySelector(".zoom").textContent = `${camera.zoom.toFixed(2)}×`;
+  Object.assign(root.dataset, { zoom: camera.zoom, row: camera.row, col: camera.col, flying: Boolean(v.flight), threshold: v.threshold });
+  if (v.fresh) { v.fresh = false; root.dataset.ready = v.shown.image; root.dataset.title = v.shown.title; }
+}
+
+function scaled(canvas) {  // -> [width, height, context] in CSS pixels, cleared
+  const ratio = devicePixelRatio || 1, w = canvas.clientWidth || 1, h = canvas.clientHeight || 1, context = canvas.getContext("2d");
+  const [width, height] = [Math.round(w * ratio), Math.round(h * ratio)];
+  if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, w, h);
+  return [w, h, context];
 }
 
 function drawPanel(v, canvas, ratio) {
-  const context = canvas.getContext("2d"), { row, col, zoom } = v.camera, s = zoom * ratio, name = canvas.dataset.panel;
+  const { row, col, zoom } = v.camera, s = zoom * ratio, name = canvas.dataset.panel, context = scaled(canvas)[2];
   context.setTransform(1, 0, 0, 1, 0, 0);
-  context.clearRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingEnabled = s < 1;  // enlarged pixels stay squares
-  context.setTransform(s, 0, 0, s, canvas.width / 2 - col * s, canvas.height / 2 - row * s);
-  context.drawImage(v.base, 0, 0);
-  context.globalAlpha = v.opacity;
-  if (v.layer[name]) context.drawImage(v.layer[name], 0, 0);
-  context.globalAlpha = 1;
+  const left = col - canvas.width / (2 * s), top = row - canvas.height / (2 * s);
+  const x = Math.max(0, Math.floor(left)), y = Math.max(0, Math.floor(top));
+  const w = Math.min(v.image.width, Math.ceil(left + canvas.width / s)) - x, h = Math.min(v.image.height, Math.ceil(top + canvas.height / s)) - y;
+  if (w > 0 && h > 0) {
+    const part = [x, y, w, h, (x - left) * s, (y - top) * s, w * s, h * s];
+    context.drawImage(v.base, ...part);
+    context.globalAlpha = v.opacity;
+    if (v.layer[name]) context.drawImage(v.layer[name].canvas, ...part);
+    context.globalAlpha = 1;
+  }
+  context.setTransform(s, 0, 0, s, -left * s, -top * s);
   drawBoxes(v, context, name, ratio / s);
   if (v.hover) drawCross(context, v.hover, ratio / s);
 }
 
 function drawBoxes(v, context, name, unit) {
   const regions = shownRegions(v), all = v.camera.zoom > 1.5 * fitZoom(v);  // seen whole, a box round every sliver hides the picture
+  const errors = v.side === "other" ? "errors2" : "errors";
   regions.forEach((region, rank) => {
     const chosen = region.id === v.selected;
-    if (!chosen && (name !== "errors" || (rank >= 8 && !all))) return;
+    if (!chosen && (name !== errors || (rank >= 8 && !all))) return;
     context.strokeStyle = chosen ? "#ffffff" : css(region.kind === "fp" ? ORANGE : SKY);
     context.lineWidth = (chosen ? 2.5 : 1.2) * unit;
     context.setLineDash(v.threshold === v.data.threshold ? [] : [4 * unit, 3 * unit]);
@@ -179,193 +180,122 @@ function drawCross(context, [row, col], unit) {
   }
 }
 
-// ---- regions
-
-const shownRegions = (v) => v.data.regions.filter((r) => v.filter === "both" || r.kind === v.filter);
-
-function listHead(v) {  // while the threshold is dragged the regions are still those of another one
-  const n = shownRegions(v).length, found = v.threshold === v.data.threshold ? "" : `, found at threshold ${v.data.threshold.toFixed(2)}`;
-  const all = v.filter === "both" && v.data.total > n ? `${n} largest of ${v.data.total} ` : `${n} `;
-  v.root.querySelector(".side-head").textContent = `${all}${n === 1 ? "mistake" : "mistakes"}${found}`;
-}
-
-function listRegions(v) {
-  const regions = shownRegions(v), side = v.root.querySelector(".side");
-  side.hidden = !v.data.regions.length;
-  listHead(v);
-  side.querySelector(".regions").replaceChildren(...regions.slice(0, 300).map((region) => {
-    const colour = element("i", { style: `background:${css(region.kind === "fp" ? ORANGE : SKY)}` });
-    const label = region.label || (region.kind === "fp" ? "false positive" : "miss");
-    const button = element("button", { type: "button", "aria-pressed": String(region.id === v.selected), "data-id": region.id,
-      onclick: () => choose(v, region, true) }, colour, label, element("span", { class: "number" }, `${region.n_pixels} px`));
-    return element("li", {}, button);
-  }));
-}
-
-function choose(v, region, go) {
-  v.selected = region ? region.id : null;
-  for (const button of v.root.querySelectorAll(".regions button")) {
-    const chosen = region !== null && button.dataset.id === String(region.id);
-    button.setAttribute("aria-pressed", String(chosen));
-    if (chosen) button.scrollIntoView({ block: "nearest" });
-  }
-  if (go) { v.flownTo = null; fly(v); }
-  ask(v);
-  clearTimeout(v.telling);  // n n n tells Python once
-  v.telling = setTimeout(() => v.trigger("pick", region ? { id: region.id, row: region.row, col: region.col } : { id: null }), 120);
-}
-
-function step(v, by) {
-  const regions = shownRegions(v);
-  if (!regions.length) return;
-  const at = regions.findIndex((r) => r.id === v.selected);
-  choose(v, regions[at < 0 ? (by > 0 ? 0 : regions.length - 1) : (at + by + regions.length) % regions.length], true);
-}
-
-// ---- mouse and keys
-
-function place(v, canvas, event) {  // -> [x, y] from the middle in CSS pixels, [row, col] in the image
-  const box = canvas.getBoundingClientRect();
-  const x = event.clientX - box.left - box.width / 2, y = event.clientY - box.top - box.height / 2;
-  return [[x, y], [v.camera.row + y / v.camera.zoom, v.camera.col + x / v.camera.zoom]];
-}
-
-function readOut(v) {
-  const node = v.root.querySelector(".readout");
-  if (!v.hover) { node.textContent = ""; return; }
-  const row = Math.floor(v.hover[0]), col = Math.floor(v.hover[1]), { width, height, values } = v.image;
-  if (row < 0 || col < 0 || row >= height || col >= width) { node.textContent = ""; return; }
-  const i = row * width + col, parts = [`row ${row}  col ${col}`, `grey ${values[i]}`];
-  if (v.q) parts.push(`probability ${(v.q[i] / 255).toFixed(3)}`);
-  if (v.labels) parts.push(v.labels[i] === INVALID ? "not counted" : v.labels[i] ? `truth cell ${v.labels[i]}` : "truth background");
-  node.textContent = parts.join("  ");
-}
-
-function hit(v, [row, col]) {
-  const slack = 4 / v.camera.zoom;
-  return shownRegions(v).filter((r) => row >= r.row - slack && row <= r.row + r.height + slack && col >= r.col - slack && col <= r.col + r.width + slack)
-    .sort((a, b) => a.width * a.height - b.width * b.height)[0] ?? null;
-}
-
-function listen(v, canvas) {
-  let drag = null;
-  canvas.addEventListener("wheel", (event) => {
-    if (!v.camera) return;
-    event.preventDefault();
-    zoomBy(v, Math.exp(-event.deltaY * 0.0015), place(v, canvas, event)[0]);
-  }, { passive: false });
-  canvas.onpointerdown = (event) => {
-    if (!v.camera || event.button) return;
-    canvas.setPointerCapture(event.pointerId);
-    drag = { x: event.clientX, y: event.clientY, way: 0 };
-  };
-  canvas.onpointermove = (event) => {
-    if (!v.camera) return;
-    if (drag) {
-      const x = event.clientX - drag.x, y = event.clientY - drag.y;
-      drag.way += Math.hypot(x, y);
-      Object.assign(drag, { x: event.clientX, y: event.clientY });
-      if (drag.way > 4) moveBy(v, x, y);
-    }
-    v.hover = place(v, canvas, event)[1];
-    readOut(v);
-    ask(v);
-  };
-  canvas.onpointerup = (event) => {
-    if (drag && drag.way <= 4 && v.data.regions.length) choose(v, hit(v, place(v, canvas, event)[1]), false);
-    drag = null;
-  };
-  canvas.onpointercancel = () => { drag = null; };
-  canvas.onpointerleave = () => { v.hover = null; readOut(v); ask(v); };
-  canvas.ondblclick = () => fit(v);
-  canvas.onkeydown = (event) => onKey(v, event);
-}
-
-function onKey(v, event) {
-  if (!v.camera || event.ctrlKey || event.metaKey || event.altKey) return;
-  const moves = { ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], ArrowDown: [0, -40] };
-  if (event.key === "+" || event.key === "=") zoomBy(v, 1.25);
-  else if (event.key === "-") zoomBy(v, 0.8);
-  else if (event.key === "0") fit(v);
-  else if (event.key === "n" || event.key === "p") step(v, event.key === "n" ? 1 : -1);
-  else if (moves[event.key]) moveBy(v, ...moves[event.key]);
-  else return;
-  event.preventDefault();
-  event.stopPropagation();
-}
-
 // ---- set-up and updates
 
 function panels(v) {
-  const names = panelNames(v.data);
-  if (v.canvases.map((c) => c.dataset.panel).join() === names.join()) return;
-  v.canvases.forEach((canvas) => v.resized.unobserve(canvas));
-  v.canvases = names.map((name) => element("canvas", { "data-panel": name, tabindex: 0, role: "img",
-    "aria-label": `${TITLES[name]}. Keys: plus and minus zoom, arrows move, 0 fits, n and p go to the next and previous mistake.` }));
-  v.canvases.forEach((canvas) => { listen(v, canvas); v.resized.observe(canvas); });
-  const root = v.root, grid = root.querySelector(".panels");
-  grid.replaceChildren(...v.canvases.map((c) => element("figure", {}, element("figcaption", {}, TITLES[c.dataset.panel]), c)));
-  grid.style.setProperty("--columns", names.length);
+  const names = panelNames(v.shown), { root } = v;
+  const titles = names.map((name) => titleOf(v, name)), wanted = `${names} ${titles}`;
+  if (v.panels === wanted) return;
+  v.panels = wanted;
+  const old = new Map(v.canvases.map((canvas) => [canvas.dataset.panel, canvas]));  // kept: the focus may be in one
+  v.canvases = names.map((name) => old.get(name) ?? newCanvas(v, name));
+  for (const [name, canvas] of old) if (!names.includes(name)) { v.resized.unobserve(canvas); canvas.parentElement.remove(); }
+  const grid = root.querySelector(".panels");
+  v.canvases.forEach((canvas, at) => {
+    canvas.parentElement.firstChild.textContent = canvas.parentElement.firstChild.title = titles[at];
+    canvas.setAttribute("aria-label", `${titles[at]}. Keys: plus and minus zoom, Shift and arrows move, 0 fits, 1 is one to one, n and p go to the next and previous mistake, left and right to another image.`);
+    if (grid.children[at] !== canvas.parentElement) grid.insertBefore(canvas.parentElement, grid.children[at] ?? null);
+  });
+  const two = names.includes("prediction2"), both = names.includes("errors");
+  grid.style.setProperty("--columns", two ? Math.ceil(names.length / 2) : names.length);
   grid.style.setProperty("--columns-narrow", Math.min(names.length, 2));
-  const both = names.includes("errors");
   root.querySelector(".filters").hidden = root.querySelector(".mistakes").hidden = !both;
-  root.querySelector(".threshold-field").hidden = !v.data.probability;
+  root.querySelector(".threshold-field").hidden = !v.shown.probability;
   root.querySelector(".styles").hidden = names.length === 1;
   root.querySelector(".larger").hidden = names.length < 3;
-  const shown = both ? Object.values(LEGEND) : [v.data.labels && ["Truth", GREEN], v.data.probability && ["Prediction", YELLOW]].filter(Boolean);
+  root.querySelector(".steps").hidden = !v.data.around.length;
+  root.querySelector(".contrast").hidden = false;
+  const shown = both ? Object.values(LEGEND) : [v.shown.labels && ["Truth", GREEN], v.shown.probability && ["Prediction", YELLOW]].filter(Boolean);
   root.querySelector(".legend").replaceChildren(...shown.map(([text, rgb]) => element("span", {}, element("i", { style: `background:${css(rgb)}` }), text)));
+}
+
+function newCanvas(v, name) {
+  const canvas = element("canvas", { "data-panel": name, tabindex: 0, role: "img" });
+  element("figure", { "data-panel": name }, element("figcaption"), canvas);
+  listen(v, canvas);
+  v.resized.observe(canvas);
+  return canvas;
 }
 
 function pressed(root, name, value) {
   for (const button of root.querySelectorAll(`[data-${name}]`)) button.setAttribute("aria-pressed", String(button.dataset[name] === value));
 }
 
-function setUp(root) {
-  const v = { root, canvases: [], data: null, camera: null, style: "outline", filter: "both", opacity: 0.8, threshold: 0.5,
-    selected: null, hover: null, layer: {}, frame: 0 };
-  v.resized = new ResizeObserver(() => ask(v));
-  root.querySelector(".opacity").oninput = (event) => { v.opacity = +event.target.value; ask(v); };
-  const slider = root.querySelector(".threshold");
-  slider.oninput = () => { v.threshold = +slider.value; showThreshold(v); listHead(v); if (!v.layering) v.layering = requestAnimationFrame(() => { v.layering = 0; layers(v); }); };
-  root.querySelector(".threshold-half").onclick = () => { slider.value = 0.5; slider.oninput(); slider.onchange(); };
-  slider.onchange = () => { v.threshold = +slider.value; listRegions(v); v.state("threshold", v.threshold); };
-  for (const name of ["style", "filter"]) for (const button of root.querySelectorAll(`[data-${name}]`)) {
-    button.onclick = () => { v[name] = button.dataset[name]; pressed(root, name, v[name]); listRegions(v); layers(v); };
-  }
-  pressed(root, "style", v.style); pressed(root, "filter", v.filter);
-  const larger = root.querySelector(".larger");
-  larger.onclick = () => { larger.setAttribute("aria-pressed", String(root.classList.toggle("large"))); ask(v); };
-  root.querySelector(".fit").onclick = () => fit(v);
-  return v;
+function setThreshold(v, threshold, done) {
+  v.threshold = threshold;
+  v.dragging = !done;
+  showThreshold(v);
+  if (!v.layering) v.layering = requestAnimationFrame(() => {
+    v.layering = 0;
+    if (v.image && v.own) { moveLayers(v); showCounts(v); drawCurve(v); }
+  });
+  if (!done) return listHead(v);
+  listRegions(v);
+  v.state("threshold", v.threshold);
 }
 
 function showThreshold(v) {
   const slider = v.root.querySelector(".threshold");
   if (+slider.value !== v.threshold) slider.value = v.threshold;
-  v.root.querySelector(".threshold-half").hidden = v.threshold === 0.5;
   v.root.querySelector(".threshold-value").textContent = v.threshold.toFixed(2);
+}
+
+function setUp(root, key) {
+  const v = { root, canvases: [], data: null, camera: null, style: "outline", filter: "both", opacity: 0.8, threshold: 0.5, contrast: { mode: null },
+    selected: null, side: "own", pointer: null, layer: {}, frame: 0, seq: Date.now(), ...KEPT.get(key) };
+  v.resized = new ResizeObserver(() => { if (v.image) { showContrast(v); drawCurve(v); } ask(v); });
+  const opacity = root.querySelector(".opacity"), slider = root.querySelector(".threshold"), larger = root.querySelector(".larger");
+  opacity.value = v.opacity;
+  opacity.oninput = () => { v.opacity = +opacity.value; ask(v); };
+  slider.oninput = () => setThreshold(v, +slider.value, false);
+  slider.onchange = () => setThreshold(v, +slider.value, true);
+  for (const name of ["style", "filter"]) for (const button of root.querySelectorAll(`[data-${name}]`)) {
+    button.onclick = () => { v[name] = button.dataset[name]; pressed(root, name, v[name]); listRegions(v); paintLayers(v); };
+  }
+  for (const name of ["style", "filter"]) pressed(root, name, v[name]);
+  for (const button of root.querySelectorAll("[data-side]")) button.onclick = () => chooseSide(v, button.dataset.side);
+  larger.onclick = () => { larger.setAttribute("aria-pressed", String(root.classList.toggle("large"))); ask(v); };
+  root.querySelector(".fit").onclick = () => fit(v);
+  root.querySelector(".one").onclick = () => { if (v.camera) ACTS[1](v); };
+  listenContrast(v);
+  listenCurve(v);
+  v.onPageKey = (event) => onPageKey(v, event);
+  addEventListener("keydown", v.onPageKey, true);
+  return v;
+}
+
+function update(v, data) {
+  const before = v.data;
+  v.data = data;
+  const behind = v.ahead && data.heard !== v.ahead.seq && performance.now() < v.ahead.until;
+  if (!behind) {
+    v.ahead = null;
+    v.shown = shownOf(data);
+    if (!v.dragging && before?.threshold !== data.threshold) v.threshold = data.threshold;
+    if (!before || before.selected !== data.selected || before.reveal !== data.reveal || before.image !== data.image) {
+      v.selected = data.selected;
+      if (data.selected !== null) v.side = "own";
+    }
+    if (before && before.reveal !== data.reveal) {
+      v.flownTo = null;
+      v.root.scrollIntoView({ block: "start", behavior: STILL.matches ? "auto" : "smooth" });
+    }
+  }
+  panels(v);
+  showThreshold(v);
+  listRegions(v);
+  if (v.image && v.own) { moveLayers(v); showCounts(v); showCurve(v); }
+  load(v);
+  flyToChosen(v);
+  ask(v);
+  if (!behind && v.pending) stepImage(v, v.pending);
 }
 
 export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
   const root = parentElement.querySelector(".viewer");
   let v = VIEWERS.get(root);
-  if (!v) {
-    v = setUp(root);
-    VIEWERS.set(root, v);
-    if (CAMERAS.has(data.key)) { v.camera = CAMERAS.get(data.key); v.restored = true; }
-  }
-  const before = v.data;
-  Object.assign(v, { data, trigger: setTriggerValue, state: setStateValue });
-  if (!before || before.threshold !== data.threshold) v.threshold = data.threshold;
-  if (!before || before.selected !== data.selected || before.reveal !== data.reveal || before.image !== data.image) v.selected = data.selected;
-  if (before && before.reveal !== data.reveal) {
-    v.flownTo = null;
-    root.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
-  }
-  panels(v);
-  showThreshold(v);
-  listRegions(v);
-  if (v.image && before && before.threshold !== data.threshold) layers(v);
-  load(v, data).then(() => { fly(v); ask(v); });
-  return () => { v.abort?.abort(); v.resized.disconnect(); VIEWERS.delete(root); };
+  if (!v) { v = setUp(root, data.key); VIEWERS.set(root, v); }
+  Object.assign(v, { trigger: setTriggerValue, state: setStateValue });
+  update(v, data);
+  return () => { removeEventListener("keydown", v.onPageKey, true); v.resized.disconnect(); VIEWERS.delete(root); };
 }

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from seglib.exceptions import InputError
+from seglib.runs.predicted import Predicted
 from ui import opened, routes
 from ui.components.synced_viewer import region_items, synced_viewer
 from ui.errors import scene as scenes
@@ -18,6 +19,8 @@ from ui.errors.words import KINDS, meaning, one
 from ui.literal import literal
 
 LISTED = 300
+REACH = 4  # images on either side that left and right can show before Python has followed
+_HEARD = "errors_heard"
 GONE = "place"  # id of a place where nothing is wrong any more
 
 
@@ -73,7 +76,7 @@ def draw(scene: Scene, image: str, order: list[str]) -> ImageView | None:
             "the numbers of the whole set are still those of the old one. Train again, or evaluate on the train side.",
             icon=":material/edit:",
         )
-    _viewer(scene, image, view)
+    _viewer(scene, image, view, order)
     return view
 
 
@@ -102,31 +105,99 @@ def _step(label: str, icon: str, image: str | None, shortcut: str) -> None:
 
 
 @st.fragment
-def _viewer(scene: Scene, image: str, view: ImageView) -> None:
+def _viewer(scene: Scene, image: str, view: ImageView, order: list[str]) -> None:
     """A fragment: choosing a mistake draws nothing else anew."""
-    index, row = scene.indices[image], scene.rows[image]
+    if scenes.image_asked() not in (None, image):  # by left or right, and shown already
+        st.rerun()
     items, selected = items_of(view.regions, scenes.target())
+    shown, other = addresses(scene, image), _other_view(scene, image)
     result = synced_viewer(
-        routes.image_url(scene.name, scene.data, index),
+        shown["image"],
         key=VIEWER,
-        labels_url=routes.labels_url(scene.name, scene.data, index),
-        probability_url=_probability_url(scene, row),
+        labels_url=shown["labels"],
+        probability_url=shown["probability"],
         threshold=scene.threshold,
         regions=items,
         selected=selected,
         reveal=scenes.reveal(),
         title=image,
+        split=scene.predicted.split,
+        around=[addresses(scene, one) for one in around(order, image)],
+        heard=st.session_state.get(_HEARD),
+        on_go=_go,
+        **_beside(scene, other, shown["other_probability"]),
     )
     if scenes.threshold() != scene.threshold:
         st.rerun()
-    st.caption(_told(view, result.pick, selected))
+    pick = result.pick
+    st.caption(_told(other if other and pick and pick.get("run") == "other" else view, pick, selected))
 
 
-def _probability_url(scene: Scene, row: int) -> str | None:
-    chosen = scene.predicted
+def _other_view(scene: Scene, image: str) -> ImageView | None:
+    """The mistakes of what stands beside; None, said where it is no matter of course, where there are none to show."""
+    try:
+        return scenes.of_other(scene, image)
+    except InputError as error:
+        st.warning(f"Nothing stands beside this run: {literal(error)}", icon=":material/compare:")
+        return None
+
+
+def _beside(scene: Scene, other: ImageView | None, url: str | None) -> dict[str, Any]:
+    """What the viewer is told of it."""
+    if other is None or url is None:
+        return {}
+    own_name, other_name = names(scene.predicted, scene.other)
+    return {
+        "other_probability_url": url,
+        "name": own_name,
+        "other_name": other_name,
+        "other_regions": items_of(other.regions, None)[0],
+        "other_n_regions": len(other.regions),
+    }
+
+
+def names(own: Predicted, other: Predicted) -> tuple[str, str]:
+    """What two predictions are called side by side: their runs, or the checkpoints of one run."""
+    if own.run.id == other.run.id:
+        return own.which, other.which
+    if own.run.name == other.run.name:
+        return own.run.id, other.run.id
+    return own.run.name, other.run.name
+
+
+def around(order: list[str], image: str) -> list[str]:
+    """The image with those before and after it in the list, at most REACH each; none where it is not in the list."""
+    if image not in order:
+        return []
+    at = order.index(image)
+    return order[max(0, at - REACH) : at + REACH + 1]
+
+
+def addresses(scene: Scene, image: str) -> dict[str, str | None]:
+    """Where the viewer gets the pixels of one image."""
+    index, row = scene.indices[image], scene.rows[image]
+    other = scene.other and scene.other_rows.get(image)
+    return {
+        "title": image,
+        "image": routes.values_url(scene.name, scene.data, index),
+        "labels": routes.labels_url(scene.name, scene.data, index),
+        "probability": _probability_url(scene.predicted, row),
+        "other_probability": None if other is None else _probability_url(scene.other, other),
+    }
+
+
+def _probability_url(chosen: Predicted, row: int) -> str | None:
     if chosen.job:
         return routes.result_url(chosen.job, f"{row}.png")
     return routes.probability_url(chosen.run.id, chosen.which, row)
+
+
+def _go() -> None:
+    """Left or right was pressed in the viewer, which shows that image already."""
+    told = st.session_state[VIEWER].get("go")
+    if told:
+        scenes.show(told["image"])
+        st.session_state[_HEARD] = told["seq"]
 
 
 def _told(view: ImageView, pick: Mapping[str, Any] | None, selected: str | None) -> str:

@@ -5,7 +5,7 @@ Everything slow is kept until its inputs change: the predictions (stamp), the fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -86,6 +86,11 @@ def image_in_view(order: list[str], scene: Scene) -> str:
     return image
 
 
+def image_asked() -> str | None:
+    """The image that a click or a key asked for last: in view from the next run of the page on."""
+    return st.session_state.get(_IMAGE)
+
+
 def show(image: str, target: dict[str, Any] | None = None) -> None:
     """Bring an image into view, and fly to `target` (kind, class, row, col, height, width)."""
     st.session_state[_IMAGE] = image
@@ -151,6 +156,14 @@ def of_image(scene: Scene, image: str) -> ImageView:
     """Raises InputError, naming the file, where picture, mask or prediction cannot be read or do not fit."""
     index, chosen = scene.indices[image], scene.predicted
     return _of_image(chosen.stamp, image, opened.tag(scene.data, index), scene.threshold, scene)
+
+
+def of_other(scene: Scene, image: str) -> ImageView | None:
+    """The same of what stands beside; None where that has not predicted this image."""
+    if scene.other is None or image not in scene.other_rows:
+        return None
+    turned = replace(scene, predicted=scene.other, scores=scores_of(scene.other), rows=scene.other_rows)
+    return of_image(turned, image)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
