@@ -64,7 +64,7 @@ def _page(run: Run, view: scene.Scene) -> None:
     if not view.indices:
         lost.nothing_left(run)
         return
-    image, table = images.choose(view, scores)
+    image, table = images.choose(view, scores, known)
     of_image = picture.draw(view, image, table.image.tolist())
     section = _section()
     if known is None and section not in WITHOUT_MEASURED:

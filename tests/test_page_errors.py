@@ -19,11 +19,11 @@ from tiny_run import finished_run, make_data, tiny_config
 from seglib.data.dataset import open_dataset
 from seglib.errors import found as finding
 from seglib.errors.budget import CLASSES
-from seglib.errors.report import measure
+from seglib.errors.report import Measured, measure
 from seglib.runs import jobs, launcher, predicted, validation, worker
 from seglib.runs.store import Run
 from ui import crops, registry
-from ui.errors import budget, headline, images, picture, scene, words
+from ui.errors import budget, headline, images, listing, picture, scene, words
 from ui.errors import thresholds as over_thresholds
 
 SHELL = Path(__file__).resolve().parents[1] / "ui" / "shell.py"
@@ -76,7 +76,7 @@ def test_opens_on_the_best_run_and_its_worst_image(run):
     found = predicted.of_validation(run, "best").stored().found
     assert values["Cells found"] == f"{found.n_found.sum()} of {found.n_cells.sum()}"
     assert "Cell F1" in texts(at) and "How it is averaged" in texts(at)
-    worst = images.listed(validation.scores(run), "Worst IoU first").image[0]
+    worst = listing.listed(listing.described(validation.scores(run)), "Worst IoU first").image[0]
     assert at.header[0].value == Path(worst).stem
     records = [r.image for r in open_dataset(run.data_path()).records]
     assert at.query_params["image"] == str(records.index(worst))
@@ -100,7 +100,7 @@ def test_an_iou_on_frames_of_one_movie_is_marked_wherever_it_stands(run):
 
 
 def test_next_previous_and_a_link_to_an_image(run):
-    order = images.listed(validation.scores(run), "Worst IoU first").image.tolist()
+    order = listing.listed(listing.described(validation.scores(run)), "Worst IoU first").image.tolist()
     at = page(data="data")
     assert at.button(key="errors_previous").disabled
     at.button(key="errors_next").click().run()
@@ -218,7 +218,7 @@ def test_a_changed_mask_is_said(run, home):
     folder = home / "copy"
     shutil.copytree(run.data_path(), folder)
     registry.found_again(run.data_path(), folder)
-    worst = images.listed(validation.scores(run), "Worst IoU first").image[0]
+    worst = listing.listed(listing.described(validation.scores(run)), "Worst IoU first").image[0]
     file = folder / "masks" / Path(worst).name
     mask = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
     mask[:20] = 255
@@ -231,7 +231,7 @@ def test_a_damaged_image_is_one_line(run, home):
     folder = home / "copy"
     shutil.copytree(run.data_path(), folder)
     registry.found_again(run.data_path(), folder)
-    worst = images.listed(validation.scores(run), "Worst IoU first").image[0]
+    worst = listing.listed(listing.described(validation.scores(run)), "Worst IoU first").image[0]
     (folder / worst).write_bytes(b"nonsense")
     at = page(data="data")
     assert not at.exception and any(Path(worst).name in e.value for e in at.error)
@@ -323,15 +323,75 @@ def test_the_headline_counts_cells_and_outlines():
     assert empty.text("cells") == "0 of 0" and empty.text("boundary_f") == "undefined" and empty.cells_share() == ""
 
 
+def known_of() -> Measured:
+    """Of the images of SCORES: the largest mistake, the classes and the cells."""
+    regions = pd.DataFrame({"image": ["b", "b", "a"], "n_pixels": [7, 3, 10]})
+    budgets = pd.DataFrame([dict.fromkeys(CLASSES, 0) | {"image": n, "union": 9} for n in "bac"])
+    budgets.loc[0, "bridge"], budgets.loc[1, "hole"] = 10, 10
+    found = pd.DataFrame({"image": list("bac"), "n_cells": [5, 3, 0], "n_found": [1, 3, 0]})
+    return Measured(regions, budgets, found)
+
+
 def test_the_orders_of_the_list():
-    def by(order, **more):
-        return images.listed(SCORES, order, **more).image.tolist()
+    table = listing.described(SCORES, known_of())
+
+    def by(order, **filters):
+        return listing.listed(table, order, listing.Filters(**filters)).image.tolist()
 
     assert by("Worst IoU first") == ["a", "b", "c"]  # without an IoU: last
     assert by("Most wrong pixels first") == ["a", "b", "c"]
+    assert by("Largest mistake first") == ["a", "b", "c"]
+    assert by("Most cells missed first") == ["b", "a", "c"]
     assert by("By name") == ["a", "b", "c"] and by("By group") == ["b", "c", "a"]
-    assert by("By name", group="g1") == ["b", "c"]
-    assert images.neighbours(["a", "b"], "a") == (None, "b") and images.neighbours(["a"], "x") == (None, "a")
+    assert listing.orders(table) == list(listing.ORDERS)
+    assert listing.orders(listing.described(SCORES)) == [
+        "Worst IoU first",
+        "Most wrong pixels first",
+        "By group",
+        "By name",
+    ]
+    assert listing.neighbours(["a", "b"], "a") == (None, "b") and listing.neighbours(["a"], "x") == (None, "a")
+
+
+def test_the_filters_of_the_list():
+    table = listing.described(SCORES, known_of())
+
+    def names(**filters):
+        return listing.listed(table, "By name", listing.Filters(**filters)).image.tolist()
+
+    assert names() == ["a", "b", "c"]
+    assert names(group="g1") == ["b", "c"] and names(text=" B") == ["b"] and names(text=".") == []
+    assert names(mistake="hole") == ["a"] and names(mistake="split") == []
+    assert names(iou=(0.5, 0.6)) == ["a"]  # c has none
+    assert names(group="g1", mistake="bridge") == ["b"]
+    assert [listing.Filters().n_set, listing.Filters(text=" ").n_set, listing.Filters(iou=(0, 0.5)).n_set] == [0, 0, 1]
+
+
+def test_a_card_says_what_its_order_goes_by():
+    table = listing.described(SCORES, known_of())
+    rows = {row.image: row for row in table.itertuples()}
+    assert listing.note(rows["a"], "Worst IoU first") == "IoU 0.500 · 10 px"
+    assert listing.note(rows["a"], "Most wrong pixels first") == "IoU 0.500 · 50.0% of all"
+    assert listing.note(rows["b"], "Largest mistake first") == "IoU 0.833 · one of 7 px"
+    assert listing.note(rows["b"], "Most cells missed first") == "IoU 0.833 · 4 of 5 missed"
+    assert listing.note(rows["c"], "By name") == "no IoU · 0 px"
+
+
+def test_the_strip_turns_to_the_image_in_view_and_filters_clear(run, monkeypatch):
+    monkeypatch.setattr(images, "PER_PAGE", 1)
+    order = listing.listed(listing.described(validation.scores(run)), "Worst IoU first").image.tolist()
+    at = page(data="data")
+    assert at.session_state["errors_images_page_1"] == 1
+    at.button(key="errors_next").click().run()
+    assert at.session_state["errors_images_page_2"] == 2 and at.header[0].value == Path(order[1]).stem
+    at.text_input(key="errors_search").set_value("no such name").run()
+    assert not at.exception and "None of the 3 images passes" in texts(at)
+    assert at.header[0].value == Path(order[1]).stem  # what is looked at stays
+    at.button(key="errors_clear").click().run()
+    assert not at.exception and "None of the" not in texts(at)
+    at.get_by_key("errors_mistake").select_index(0)
+    at.slider(key="errors_iou").set_range(0.0, 0.0).run()
+    assert not at.exception and at.button(key="errors_clear")
 
 
 def test_the_waterfall_ends_at_the_iou():

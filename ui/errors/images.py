@@ -1,56 +1,51 @@
-"""The list of images: which come first, which are shown, and the strip they are chosen from."""
+"""The list of images: order, filters, and the strip they are chosen from."""
 
 from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
 
-from seglib.runs.predicted import counts
+from seglib.errors.budget import CLASSES
+from seglib.errors.report import Measured
 from ui import crops, opened
 from ui.components.gallery import gallery
+from ui.errors import listing
 from ui.errors import scene as scenes
+from ui.errors.listing import Filters
 from ui.errors.scene import Scene
+from ui.errors.words import many
 
-ORDERS = {
-    "Worst IoU first": (["iou", "damage"], [True, False]),
-    "Most wrong pixels first": (["damage", "iou"], [False, True]),
-    "By name": (["image"], [True]),
-    "By group": (["group", "image"], [True, True]),
-}
-ALL_GROUPS = "All groups"
+PER_PAGE = 48  # thumbnails at a time
+_GROUP, _TEXT, _MISTAKE, _IOU = "errors_group", "errors_search", "errors_mistake", "errors_iou"
+_PAGE_OF = "errors_page_of"
 
 
-def listed(scores: pd.DataFrame, order: str, group: str | None = None) -> pd.DataFrame:
-    """scores with `iou` (NaN where undefined, those last) and `damage` (wrong pixels, fp + fn), sorted; of one group
-    if given."""
-    table = scores.assign(iou=[c.iou for c in counts(scores)], damage=scores.fp + scores.fn)
-    if group is not None:
-        table = table[table.group == group]
-    by, ascending = ORDERS[order]
-    return table.sort_values(by, ascending=ascending, kind="stable", na_position="last", ignore_index=True)
-
-
-def neighbours(images: list[str], image: str) -> tuple[str | None, str | None]:
-    """The images before and after; the first where `image` is not in the list."""
-    if image not in images:
-        return None, images[0] if images else None
-    at = images.index(image)
-    return (images[at - 1] if at else None), (images[at + 1] if at + 1 < len(images) else None)
-
-
-def choose(scene: Scene, scores: pd.DataFrame) -> tuple[str, pd.DataFrame]:
-    """Draw order, group and strip; the image in view and the list as it is sorted."""
-    groups = sorted(scores.group.unique())
+def choose(scene: Scene, scores: pd.DataFrame, measured: Measured | None = None) -> tuple[str, pd.DataFrame]:
+    """Draw order, filters and strip; the image in view and the list as it is sorted. measured: what is known of all
+    images at the threshold in view."""
+    known = (0, 0) if measured is None else (len(measured.regions), len(measured.found))
+    stamp = (scene.predicted.stamp, scene.threshold, len(scene.indices), len(scores), *known)
+    table = _described(stamp, scores, measured, scene)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        order = st.selectbox("Order", list(ORDERS), key="errors_order", width=220)
-        group = ALL_GROUPS
-        if 1 < len(groups) < len(scores):
-            group = st.selectbox("Group", [ALL_GROUPS, *groups], key="errors_group", width=200)
-    table = listed(scores[scores.image.isin(scene.indices)], order, None if group == ALL_GROUPS else group)
-    image = scenes.image_in_view(table.image.tolist(), scene)
-    items = [_item(scene, row) for row in table.itertuples()]
+        order = st.selectbox("Order", listing.orders(table), key="errors_order", width=230)
+        filters = _filters(table)
+        if filters.n_set:
+            st.button("Clear filters", icon=":material/filter_alt_off:", key="errors_clear", on_click=_clear)
+    found = listing.listed(table, order, filters)
+    image = scenes.image_in_view(found.image.tolist() or table.image.tolist(), scene)
+    if not len(found):
+        st.info(f"None of the {len(table):,} images passes these filters.", icon=":material/filter_alt:")
+        return image, found
+    above = st.container()
+    on_page = _page(found, image, (order, filters))
+    with above:
+        _strip(scene, on_page, image, order, len(found), len(table))
+    return image, found
+
+
+def _strip(scene: Scene, rows: pd.DataFrame, image: str, order: str, n_listed: int, n_all: int) -> None:
     picked = gallery(
-        items,
+        [_item(scene, row, order) for row in rows.itertuples()],
         key="errors_images",
         size_px=122,
         strip=True,
@@ -59,13 +54,70 @@ def choose(scene: Scene, scores: pd.DataFrame) -> tuple[str, pd.DataFrame]:
         outlines=True,
         toggle="Mark the mistakes",
     ).pick
+    if n_listed < n_all or len(rows) < n_listed:
+        first = f"{len(rows)} of them here. " if len(rows) < n_listed else ""
+        st.caption(f"{n_listed:,} of {n_all:,} images. {first}".strip())
     if picked is not None and picked != scene.indices[image]:
         scenes.show(scene.data.records[picked].image)
         st.rerun()
-    return image, table
 
 
-def _item(scene: Scene, row) -> dict:
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _described(stamp: tuple, _scores: pd.DataFrame, _measured: Measured | None, _scene: Scene) -> pd.DataFrame:
+    return listing.described(_scores[_scores.image.isin(_scene.indices)].reset_index(drop=True), _measured)
+
+
+def _filters(table: pd.DataFrame) -> Filters:
+    """Group and name at hand, the rest behind a button."""
+    groups, group = sorted(table.group.unique()), None
+    if 1 < len(groups) < len(table):
+        _forget(_GROUP, groups)
+        group = st.selectbox("Group", groups, index=None, placeholder="all", key=_GROUP, width=180)
+    text = st.text_input("Search", key=_TEXT, placeholder="part of a name", width=150)
+    mistakes = [name for name in CLASSES if name in table and (table[name] > 0).any()]
+    with st.popover("More filters", icon=":material/filter_alt:"):
+        _forget(_MISTAKE, mistakes)
+        mistake = st.selectbox(
+            "Has a mistake of kind",
+            mistakes,
+            index=None,
+            placeholder="any" if mistakes else "not measured yet",
+            format_func=many,
+            key=_MISTAKE,
+            disabled=not mistakes,
+        )
+        low, high = st.slider("IoU from … to", 0.0, 1.0, (0.0, 1.0), 0.01, key=_IOU)
+    return Filters(group, text or "", mistake, None if (low, high) == (0.0, 1.0) else (low, high))
+
+
+def _forget(key: str, options: list[str]) -> None:
+    """A choice that another run or data set does not have is none."""
+    if st.session_state.get(key) not in (None, *options):
+        st.session_state[key] = None
+
+
+def _clear() -> None:
+    st.session_state.pop(_IOU, None)
+    for key, value in ((_GROUP, None), (_TEXT, ""), (_MISTAKE, None)):
+        if key in st.session_state:
+            st.session_state[key] = value
+
+
+def _page(found: pd.DataFrame, image: str, what: tuple) -> pd.DataFrame:
+    """The rows of one page. The page follows the image in view until the person turns it."""
+    pages = -(-len(found) // PER_PAGE)
+    if pages < 2:
+        return found
+    at = found.image.tolist().index(image) if (found.image == image).any() else 0
+    # another place is another widget: one that is there keeps its page whatever its default says
+    number, place = st.session_state.get(_PAGE_OF, (0, None))
+    if place != (image, what):
+        number, place = st.session_state[_PAGE_OF] = (number + 1, (image, what))
+    page = st.pagination(pages, default=at // PER_PAGE + 1, key=f"errors_images_page_{number}")
+    return found.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
+
+
+def _item(scene: Scene, row, order: str) -> dict:
     index, number = scene.indices[row.image], scene.rows[row.image]
     plain, marked = (
         crops.crop_url(
@@ -73,11 +125,10 @@ def _item(scene: Scene, row) -> dict:
         )
         for on in (False, True)
     )
-    iou = "no IoU" if row.iou != row.iou else f"IoU {row.iou:.3f}"
     return {
         "id": index,
         "thumb": plain,
         "outlined": marked,
         "caption": opened.short_name(row.image),
-        "note": f"{iou} · {row.damage} px",
+        "note": listing.note(row, order),
     }

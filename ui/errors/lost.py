@@ -12,7 +12,7 @@ from seglib.runs import predicted
 from seglib.runs.store import Run
 from ui import folders, navigation, registry, state
 from ui.errors import headline
-from ui.errors.images import listed
+from ui.errors.listing import described, listed
 
 
 def data_or_stop() -> Dataset:
@@ -56,7 +56,7 @@ def numbers_only(run: Run) -> None:
     train = predicted.train_scores(run, "best")
     st.caption(f"What the run **{run.name}** has kept of its validation:")
     headline.draw("val", headline.figures(scores), None if train is None else headline.figures(train), 0.5, {})
-    table = listed(scores, "Worst IoU first")[["image", "group", "iou", "fp", "fn"]]
+    table = listed(described(scores), "Worst IoU first")[["image", "group", "iou", "fp", "fn"]]
     st.dataframe(
         table,
         hide_index=True,

@@ -13,7 +13,7 @@ from seglib.runs.predicted import Predicted
 from ui import opened, routes
 from ui.components.synced_viewer import region_items, synced_viewer
 from ui.errors import scene as scenes
-from ui.errors.images import neighbours
+from ui.errors.listing import neighbours
 from ui.errors.scene import VIEWER, ImageView, Scene
 from ui.errors.words import KINDS, meaning, one
 from ui.literal import literal
