@@ -12,6 +12,7 @@ from seglib.exceptions import InputError
 from seglib.runs.predicted import Predicted
 from ui import opened, routes
 from ui.components.synced_viewer import region_items, synced_viewer
+from ui.errors import pooled_curve
 from ui.errors import scene as scenes
 from ui.errors.listing import neighbours
 from ui.errors.scene import VIEWER, ImageView, Scene
@@ -121,6 +122,7 @@ def _viewer(scene: Scene, image: str, view: ImageView, order: list[str]) -> None
         selected=selected,
         reveal=scenes.reveal(),
         title=image,
+        curve=pooled_curve.own(scene),
         split=scene.predicted.split,
         around=[addresses(scene, one) for one in around(order, image)],
         heard=st.session_state.get(_HEARD),
@@ -153,6 +155,7 @@ def _beside(scene: Scene, other: ImageView | None, url: str | None) -> dict[str,
         "other_name": other_name,
         "other_regions": items_of(other.regions, None)[0],
         "other_n_regions": len(other.regions),
+        "other_curve": pooled_curve.of_stored(scene.other),
     }
 
 
