@@ -114,7 +114,7 @@ def test_all_three_sections_open(run):
     at = page(data="data")
     at.get_by_key("errors_which").set_value("last")
     for section, expected in (
-        ("Same place", "of 2 checkpoints (step 2 … step 4)"),
+        ("Same place", "are wrong in **step 4**"),
         ("Same kind", "grouped by size"),
     ):
         at.get_by_key("errors_section").set_value(section).run()

@@ -30,7 +30,7 @@ KINDS: dict[str, str] = {
     "errors": "seglib.runs.tasks:errors",
     "changes": "seglib.runs.tasks:changes",
     "transforms": "seglib.runs.transforms:transforms",
-    "recurrence": "seglib.runs.recurring:recurrence",
+    "recurrence": "seglib.runs.recurring_job:recurrence",
     "kinds": "seglib.runs.kinds_job:kinds",
     "ceiling": "seglib.runs.ceilings:job",
     "version": "seglib.runs.acting:version",

@@ -6,6 +6,7 @@ For val the validations of the training left it in the run's folder; for train (
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,16 @@ class Predicted:
     def has(self, number: int) -> bool:
         """Whether the image in row `number` has probabilities on disk."""
         return (self.folder / f"{number}.png").is_file()
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """image -> (height, width) in px, from the first bytes of its file; images whose file is gone are missing."""
+        found = {}
+        for number, image in enumerate(self.scores().image):
+            with contextlib.suppress(OSError), (self.folder / f"{number}.png").open("rb") as file:
+                head = file.read(24)
+                if len(head) == 24:
+                    found[image] = (int.from_bytes(head[20:24], "big"), int.from_bytes(head[16:20], "big"))
+        return found
 
     def missing(self, n_images: int) -> int:
         """How many of the images have no probabilities on disk."""

@@ -111,22 +111,6 @@ def follow(found: list[Look], progress: Callable[[float], None] = lambda share: 
     return Recurring(table, names, now.counts, len(now.images), left_out)
 
 
-def recurrence(
-    inputs: dict[str, Any], result: Path, progress: Callable[[float, str], None], should_stop: Callable[[], bool]
-) -> None:
-    """The job. inputs: as `Question.inputs` makes them. result: as `write` leaves it."""
-    from seglib.runs.tasks import Cancelled
-
-    def told(share: float) -> None:
-        if should_stop():
-            raise Cancelled
-        progress(0.1 + 0.85 * share, "following mistakes from one to the next")
-
-    progress(0.0, "reading the tables of mistakes")
-    write(result, follow(Question.from_inputs(inputs).looks(), told))
-    progress(1.0, "")
-
-
 def write(folder: Path, found: Recurring) -> None:
     from dataclasses import asdict
 

@@ -15,8 +15,20 @@ function card(g, item, index) {
   if (item.badge) line.append(element("span", { class: `badge ${KNOWN.includes(item.badge) ? item.badge : ""}` }, item.badge));
   const button = element("button", { type: "button", title: item.caption, tabindex: index ? -1 : 0, "data-index": index,
     "aria-pressed": String(item.id === g.selected), onclick: () => pick(g, index) }, picture, line);
+  if (item.course) button.append(course(item.course));
   if (item.note) button.append(element("span", { class: "note" }, item.note));
   return button;
+}
+
+// Little bars, one a number; nothing there is a dash. The note says it in words.
+function course(numbers) {
+  const most = Math.max(...numbers, 1), bars = element("span", { class: "course", "aria-hidden": "true" });
+  for (const number of numbers) {
+    const bar = element("span", { class: number ? "" : "none" });
+    bar.style.height = number ? `${Math.max(15, 100 * number / most)}%` : "2px";
+    bars.append(bar);
+  }
+  return bars;
 }
 
 function pick(g, index) {

@@ -9,7 +9,7 @@ from ui.components.assets import ignore, register
 
 _mount = register("gallery")
 
-ITEM_KEYS = ("id", "thumb", "outlined", "caption", "badge", "note", "aspect", "beside")
+ITEM_KEYS = ("id", "thumb", "outlined", "caption", "badge", "note", "aspect", "beside", "course")
 
 
 def gallery(
@@ -29,7 +29,8 @@ def gallery(
     items: mappings with `id`, `thumb` (address without outlines), `outlined` (address with, or None: no mask),
     `caption`, and optionally `badge` (train, val, unlabelled, unused: coloured; or any text), `note` (small text under
     the caption), `aspect` (width / height; 1 if missing) and `beside` (`thumb` and `outlined` of a second picture that
-    stands to the right of the first in the same card).
+    stands to the right of the first in the same card), and `course` (numbers from 0 on, drawn as little bars, 0 as a
+    dash).
     noun: what an item is, one and many. toggle: what the tick box that swaps `thumb` for `outlined` says;
     None: no such line, `outlines` decides.
     smooth: shrink pictures without leaving lines out; else pixels stay squares.

@@ -170,15 +170,19 @@ def region_gallery(
     notes: list[str] | None = None,
     size_px: int = 104,
     strip: bool = False,
+    courses: list[list[int]] | None = None,
 ) -> None:
     """Crops of regions (image, kind, class, row, col, height, width, n_pixels); clicking one opens it in the viewer.
 
-    marked: whether mistakes are drawn in; None leaves that to a tick box of the gallery.
+    marked: whether mistakes are drawn in; None leaves that to a tick box of the gallery. notes, courses: one a region,
+    all of whose images must then be in the scene; a course is its size in px over time, drawn as little bars.
     """
     rows = [row for row in regions.to_dict("records") if row["image"] in scene.indices]
     items = [_item(scene, row, number) for number, row in enumerate(rows)]
     for item, note in zip(items, notes or []):
         item["note"] = note
+    for item, course in zip(items, courses or []):
+        item["course"] = course
     toggle, outlines = ("Mark the mistakes", True) if marked is None else (None, marked)
     noun = ("mistake", "mistakes")
     picked = gallery(

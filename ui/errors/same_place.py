@@ -1,133 +1,134 @@
-"""The same place: which mistakes come back there, checkpoint after checkpoint or run after run."""
+"""The same place: which mistakes come back there, checkpoint after checkpoint, run after run, flip after flip."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
-from seglib.errors.recurrence import recurrent
 from seglib.exceptions import InputError
-from seglib.runs import validation
-from seglib.runs.store import Run
-from ui import state
+from seglib.runs.predicted import STORED_THRESHOLD
+from seglib.runs.recurring import MIN_PIXELS, Recurring
+from ui.errors import course_charts, field_view, place_looks
 from ui.errors.budget import region_gallery
 from ui.errors.scene import Scene, Shown
 from ui.literal import literal
 
-MIN_PIXELS = 4  # smaller crumbs come and go with every step
-CHECKPOINTS = 10
-SHOWN = 35
-
-
-def tables_of_run(run: Run, which: str, most: int = CHECKPOINTS) -> list[tuple[str, pd.DataFrame]]:
-    """(step, regions) of the last validations up to that of the checkpoint, in order of time."""
-    last = validation.step_of(run, which)
-    found = []
-    for step in reversed([s for s in validation.validation_steps(run) if s <= last]):
-        table = validation.regions(run, step) if len(found) < most else None
-        if table is not None:
-            found.append((f"step {step}", table))
-    return found[::-1]
-
-
-def tables_of_runs(runs: list[Run]) -> list[tuple[str, pd.DataFrame]]:
-    """(run, regions of its best checkpoint), the newest last; runs without them are left out."""
-    found = []
-    for run in runs:
-        try:
-            table = validation.regions(run, "best")
-        except InputError:
-            table = None
-        if table is not None:
-            found.append((run.id, table))
-    return found
+SHOWN = 36
+MANY = {"checkpoint": "checkpoints", "run": "runs", "transform": "transforms"}
+KINDS = {"False positives": "fp", "Misses": "fn"}
+RANKS = {"IoU won if fixed": "won", "Persistence": "persistence", "Age": "age"}
+_LOOKS, _KIND, _RANK, _LEAST = (f"errors_back_{x}" for x in ("looks", "kind", "rank", "least"))
 
 
 def draw(shown: Shown) -> None:
-    """The gallery of mistakes that return at one place, the most damage first."""
+    """What is held against what, then the gallery with the charts of coming and going and the map of the field."""
     scene, run = shown.scene, shown.run
-    if scene.predicted.split != "val":
-        st.info(
-            "Mistakes are followed on the val images, because every validation keeps those. Switch **Images** to val.",
-            icon=":material/info:",
-        )
-        return
-    others = [r for r in state.runs_of(state.current_entry()) if r.id != run.id and r.best_iou() is not None]
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        kind = st.segmented_control(
-            "Which", ["All", "False positives", "Misses"], default="All", required=True, key="errors_back_kind"
-        )
-        chosen = []
-        if others:
-            names = {r.id: r.name for r in others}
-            chosen = st.multiselect(
-                "Across other runs",
-                list(names),
-                format_func=names.get,
-                key="errors_back_runs",
-                placeholder="only this run's checkpoints",
-                help="Mistakes that the best checkpoints of several runs share are seldom chance: look at the label.",
-            )
+    head = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    with head:
+        kind = _switch("Held against each other", list(place_looks.LOOKS), _LOOKS, place_looks.LOOKS.get)
     try:
-        tables = (
-            tables_of_runs([r for r in others if r.id in chosen] + [run])
-            if chosen
-            else tables_of_run(run, scene.predicted.which)
-        )
+        asked = place_looks.question(kind, scene, run, head)
+        found = place_looks.answer(asked) if asked else None
     except InputError as error:
-        st.error(literal(error))
+        st.error(literal(error), icon=":material/error:")
         return
-    if len(tables) < 2:
-        what = "run with its mistakes stored" if chosen else "validation with its mistakes stored"
-        st.info(
-            f"There is only one {what}: nothing can come back yet. Longer trainings and other runs make this list.",
-            icon=":material/info:",
-        )
-        return
-    _same_place_gallery(scene, tables, kind, bool(chosen))
+    if found is not None:
+        _shown(scene, kind, found, head)
 
 
-def _same_place_gallery(scene: Scene, tables: list[tuple[str, pd.DataFrame]], kind: str, across_runs: bool) -> None:
-    stamp = (
-        scene.predicted.run.id,
-        scene.predicted.stamp,
-        *((name, len(table), int(table.n_pixels.sum())) for name, table in tables),
+def _switch(label: str, options: list[str], key: str, named=str, about: str | None = None) -> str:
+    return st.segmented_control(
+        label, options, default=options[0], required=True, key=key, format_func=named, help=about
     )
-    found = _recurrent(stamp, tables)
-    found = found[(found.n_seen > 1) & found.image.isin(scene.indices)]
-    wanted = {"False positives": "fp", "Misses": "fn"}.get(kind)
-    found = found[found.kind == wanted] if wanted else found
-    what = "runs" if across_runs else "checkpoints"
-    alive = int(found.alive.sum())
-    span = f"{tables[0][0]} … {tables[-1][0]}"
+
+
+def _shown(scene: Scene, kind: str, found: Recurring, head) -> None:
+    n = len(found.names)
+    with head:
+        which = _switch("Which", [*KINDS, "Both"], _KIND)
+        ranks = [name for name in RANKS if kind == "checkpoint" or name != "Age"]  # runs come in no order
+        rank = _switch("Ranked by", ranks, f"{_RANK}_{kind}")
+        least = st.number_input(f"In at least … of {n}", 1, n, min(2, n), key=f"{_LEAST}_{kind}_{n}", width=130)
+    table = found.table
+    table = table[table.image.isin(scene.indices) & (table.kind == KINDS.get(which, table.kind))]
+    _summary(kind, found, table)
+    halves = st.grid(2, min_column_width=420, gap="medium")
+    spot = field_view.chosen(scene, found, which)
+    with halves.cell():
+        _gallery(scene, kind, found, spot.inside(table) if spot else table, rank, least, spot)
+    with halves.cell():
+        _chart(kind, found, table)
+        field_view.draw(scene, found, which)
+
+
+def _summary(kind: str, found: Recurring, table: pd.DataFrame) -> None:
+    n, alive = len(found.names), table[table.alive.astype(bool)]
+    again = alive[alive.n_seen > 1]
+    always = alive[alive.persistence == 1]
     st.caption(
-        f"{len(found):,} places were wrong in at least two of {len(tables)} {what} ({span}), {alive:,} still are. "
-        f"Ranked by damage: share of the {what} times mean size (~). At threshold 0.50, from {MIN_PIXELS} px on."
+        f"{len(alive):,} places are wrong in **{literal(found.names[-1])}**, {len(again):,} of them in at least two of "
+        f"the {n} {MANY[kind]}, {len(always):,} in all. Places: mistakes of one image whose IoU is at least 0.3 or "
+        f"whose centres lie within a cell's radius. From {MIN_PIXELS} px on, at threshold {STORED_THRESHOLD:.2f}."
     )
-    if not len(found):
-        st.info("No mistake came back at the same place.", icon=":material/check:")
+
+
+def _gallery(scene: Scene, kind: str, found: Recurring, table: pd.DataFrame, rank: str, least: int, spot) -> None:
+    again = table[table.n_seen >= least]
+    if not len(again):
+        st.info("No such mistake came back at the same place.", icon=":material/check:")
         return
-    shown = found.head(SHOWN)
-    notes = [
-        f"{row.n_seen} of {len(tables)} · ~{row.n_pixels:.0f} px{'' if row.alive else ' · gone now'}"
-        for row in shown.itertuples()
-    ]
-    region_gallery(scene, shown, key=f"errors_back_{what}_{kind}", notes=notes, size_px=120)
+    top = ranked(again, rank).head(SHOWN)
+    notes = [note(row, kind, len(found.names)) for row in top.itertuples()]
+    courses = [[int(px) for px in course] for course in top.course_pixels]
+    key = f"errors_back_{kind}_{rank}_{least}_{spot.key if spot else 'all'}_{'_'.join(sorted(set(top.kind)))}"
+    with st.container(height=620, border=False):
+        stored = replace(scene, threshold=STORED_THRESHOLD)
+        region_gallery(stored, top, key=key, notes=notes, size_px=150, courses=courses)
+    told = f"The first {len(top)} of {len(again):,}. " if len(again) > len(top) else ""
+    st.caption(
+        f"{told}IoU if fixed: what the pooled IoU of the {found.n_images} images ({found.counts.iou:.4f}) would gain, "
+        f"were this one place right. Bars: its size in each of the {MANY[kind]}, in order; a dash = not wrong there."
+    )
 
 
-def _recurrent(stamp: tuple, tables: list[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
-    kept = _slot(stamp)
-    if "table" not in kept:
-        text = "Following mistakes from one to the next …"
-        bar = st.progress(0.0, text=text)
-        large = [t[t.n_pixels >= MIN_PIXELS] for _, t in tables]
-        names = [name for name, _ in tables]
-        kept["table"] = recurrent(large, names, lambda share: bar.progress(share, text=text))
-        bar.empty()
-    return kept["table"]
+def ranked(table: pd.DataFrame, rank: str) -> pd.DataFrame:
+    """The places by what RANKS says, those that are gone now last where IoU is to be won."""
+    by = list(dict.fromkeys([RANKS[rank], "won", "persistence", "damage"]))
+    return table.sort_values(by, ascending=False, na_position="last", kind="stable")
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _slot(stamp: tuple) -> dict[str, pd.DataFrame]:
-    """A place to keep a table in; what a cached function does itself may not draw a bar."""
-    return {}
+def note(row, kind: str, n_looks: int) -> str:
+    """`9 of 10 · since step 120 · +0.0013 IoU if fixed · ~34 px, p 0.82`."""
+    parts = [f"{row.n_seen} of {row.n_looks}" + (f" that saw it ({n_looks})" if row.n_looks < n_looks else "")]
+    if kind == "checkpoint":
+        parts.append(f"since {row.born}" if row.alive else f"gone after {row.last_seen}")
+    elif not row.alive:
+        parts.append("right in the one in view")
+    if row.won == row.won:
+        parts.append(f"+{row.won:.4f} IoU if fixed" if row.won >= 0.00005 else "+<0.0001 IoU if fixed")
+    parts.append(
+        f"~{row.n_pixels:.0f} px" + (f", p {row.probability:.2f}" if row.probability == row.probability else "")
+    )
+    return " · ".join(parts)
+
+
+def _chart(kind: str, found: Recurring, table: pd.DataFrame) -> None:
+    n = len(found.names)
+    if kind == "checkpoint":
+        st.markdown("**Mistakes that come and go**")
+        there = course_charts.seen(table, n)
+        option, alt = course_charts.births_option(there, found.names), "Mistakes born, carried and gone per checkpoint"
+        about = "Places per validation (step): carried over, born, and gone since the one before."
+    else:
+        st.markdown("**Systematic or chance**")
+        union = found.counts.tp + found.counts.fp + found.counts.fn
+        shares = course_charts.lost_by_persistence(table, n, union)
+        option, alt = course_charts.persistence_option(shares), "IoU lost by the number of looks that agree"
+        about = (
+            f"Wrong pixels of **{literal(found.names[-1])}** over the pooled union, by how many of the {n} "
+            f"{MANY[kind]} are wrong at the place: right = systematic, left = chance."
+        )
+    st.echarts_chart(option, height=210, key=f"errors_back_chart_{kind}", alt=alt)
+    st.caption(about)
