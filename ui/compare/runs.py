@@ -100,7 +100,7 @@ def _compared(run_ids: Sequence[str], target: float, before: list[str]) -> None:
     if line := runs_table.comparable(runs):
         st.warning(line, icon=":material/warning:")
     table_of(runs, rows, target, key="compare_table")
-    _mistakes(rows)
+    _mistakes(runs, rows)
     _curves(runs, rows)
 
 
@@ -123,12 +123,27 @@ def headline(rows: Sequence[Mapping[str, Any]], target: float) -> None:
         st.markdown(f":material/flag: **{name}** is the best: val IoU **{iou:.4f}**, {short}{flatters}.")
 
 
-def _mistakes(rows: Sequence[Mapping[str, Any]], most: int = 3) -> None:
-    """The way to the predictions of the best few, image beside mask."""
-    scored = [row for row in rows if row["best_val_iou"] is not None]
+def _mistakes(runs: Sequence[Run], rows: Sequence[Mapping[str, Any]], most: int = 3) -> None:
+    """The way to the predictions of the best few, image beside mask, and to where the best two differ."""
+    scored = sorted((row for row in rows if row["best_val_iou"] is not None), key=lambda row: -row["best_val_iou"])
     with st.container(horizontal=True, gap="medium"):
-        for row in sorted(scored, key=lambda row: -row["best_val_iou"])[:most]:
+        for row in scored[:most]:
             navigation.link("errors", f"Mistakes of {literal(row['name'])}", run=row["run"])
+        pair = best_pair(runs, scored)
+        if pair:
+            better, worse = pair
+            label = f"See where {literal(worse['name'])} and {literal(better['name'])} differ"
+            navigation.link("errors", label, run=worse["run"], beside=better["run"], look="against-another-run")
+
+
+def best_pair(runs: Sequence[Run], scored: Sequence[Mapping[str, Any]]) -> tuple[Mapping, Mapping] | None:
+    """The two best of one data set; None where no two are of one. scored: rows, the best first."""
+    places = {run.id: run.data_path() for run in runs}
+    for number, better in enumerate(scored):
+        for worse in scored[number + 1 :]:
+            if places.get(better["run"]) == places.get(worse["run"]):
+                return better, worse
+    return None
 
 
 def table_of(runs: Sequence[Run], rows: Sequence[Mapping[str, Any]], target: float, key: str) -> None:
