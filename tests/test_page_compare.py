@@ -26,6 +26,7 @@ from seglib.runs.record import State
 from seglib.runs.store import Run
 from ui import registry
 from ui.compare import curves, factor_plots, levels, palette, picker, table
+from ui.compare.runs import best_pair
 from ui.literal import literal
 
 SHELL = Path(__file__).resolve().parents[1] / "ui" / "shell.py"
@@ -400,3 +401,14 @@ def test_plots_of_a_factor_hold_every_run_and_the_interval(asked):
     assert len(ends) == sum(d.low is not None for d in answer.differences)
     low, high = option["xAxis"]["min"], option["xAxis"]["max"]
     assert low <= min(0, *(d.points for d in answer.differences)) and high >= max(d.points for d in answer.differences)
+
+
+def test_it_leads_to_where_the_two_best_of_one_data_set_differ(make):
+    runs = [make("good", val=[0.8]), make("elsewhere", data="other", val=[0.95]), make("better", val=[0.9])]
+    scored = [{"run": name, "name": name} for name in ("elsewhere", "better", "good")]
+    better, worse = best_pair(runs, scored)
+    assert (better["run"], worse["run"]) == ("better", "good")
+    assert best_pair(runs[:2], scored) is None
+    found = page(runs="good,better").get("page_link")
+    link = next(e.proto for e in found if e.proto.label == "See where good and better differ")
+    assert "run=good" in link.query_string and "beside=better" in link.query_string
