@@ -42,7 +42,12 @@ def test_every_wrong_pixel_and_every_pixel_of_the_union_belongs_to_one_cell(labe
     assert found.union.sum() == (mask | predicted).sum()
     truth, invented = found[found.kind == "truth"], found[found.kind == "invented"]
     assert truth.n_pixels.sum() == mask.sum() and sorted(truth.cell) == np.unique(labels[mask]).tolist()
-    assert (found.fn + found.fp <= found.union).all() and not invented.fn.any() and (invented.iou < 0.1).all()
+    assert (
+        (found.union > 0).all()
+        and (found.fn + found.fp <= found.union).all()
+        and not invented.fn.any()
+        and (invented.iou < 0.1).all()
+    )
     assert {n: str(t) for n, t in found.dtypes.items()} == {n: str(t) for n, t in no_cells().dtypes.items()}
 
 

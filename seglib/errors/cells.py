@@ -3,8 +3,8 @@
 Words as in `seglib.errors.matching`. Every wrong pixel of an image belongs to exactly one row:
   truth cell     fn = its pixels that were missed; fp = false foreground in its zone that is part of no invented cell;
                  union = its pixels + fp.
-  invented cell  a predicted cell whose best IoU with a truth cell is below 0.1. fp = union = its pixels outside all
-                 truth cells; fn = 0.
+  invented cell  a predicted cell whose best IoU with a truth cell is below 0.1, unless all of it lies in truth cells.
+                 fp = union = its pixels outside all truth cells; fn = 0.
 So fn + fp of all rows add up to the wrong pixels of the image, and union to its union. The error rate of a cell is
 (fn + fp) / union; that of an invented cell is 1.
 
@@ -98,21 +98,21 @@ def cells(
     match = parts.cells
     invented = np.flatnonzero(match.best_of_predicted < MATCH_IOU)
     things = _things(np.where(valid, labels, 0), invented, parts)
-    truth, n = slice(0, things.n_truth), things.n
+    is_truth = np.arange(things.n) < things.n_truth
     columns = {
         "cell": np.concatenate((match.ids[1:], invented)),
-        "kind": np.repeat(np.array(["truth", "invented"], object), [things.n_truth, n - things.n_truth]),
+        "kind": np.where(is_truth, np.array("truth", object), np.array("invented", object)),
         **dict(zip(("row", "col", "height", "width"), things.box.T)),
         "n_pixels": things.n_pixels,
         "iou": np.concatenate((match.best_of_truth[1:], match.best_of_predicted[invented])),
         **_wrong(things, foreground, parts.classes > 0),
         **_surroundings(things),
         **_look(things, np.asarray(gray, np.float32), valid),
-        "frame": np.full(n, frame_of(name)),
+        "frame": np.full(things.n, frame_of(name)),
     }
-    columns["union"] = columns["fp"].copy()
-    columns["union"][truth] += things.n_pixels[truth]
-    return columns
+    columns["union"] = columns["fp"] + np.where(is_truth, things.n_pixels, 0)
+    kept = is_truth | (columns["fp"] > 0)  # a crumb within a missed cell is nothing invented
+    return {name: columns[name][kept] for name in CELLS if name in columns}
 
 
 def table(images: list[tuple[str, str, dict[str, np.ndarray]]]) -> pd.DataFrame:
