@@ -11,13 +11,27 @@ from seglib.exceptions import InputError
 from seglib.runs import predicted
 from seglib.runs.store import Run
 from ui import progress, state
-from ui.errors import against, beside, budget, headline, images, lost, picture, same_kind, same_place, scene, source
+from ui.errors import (
+    against,
+    beside,
+    budget,
+    drivers,
+    headline,
+    images,
+    lost,
+    picture,
+    same_kind,
+    same_place,
+    scene,
+    source,
+)
 from ui.errors.words import slug
 from ui.literal import literal
 
 # name -> what draws it from scene.Shown
 SECTIONS = {
     "Where the IoU goes": budget.draw,
+    "What drives it": drivers.draw,
     "Same place": same_place.draw,
     "Same kind": same_kind.draw,
     "Against another run": against.draw,

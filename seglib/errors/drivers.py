@@ -43,7 +43,10 @@ OF_CELLS = {
     "density": Covariate(
         "Density", "cells", "loneliest", "most crowded", "Other cells with their centre within 3 radii.", whole=True
     ),
-    "n_touching": Covariate("Touching cells", "cells", "freest", "most touched", "Other cells it touches.", whole=True),
+    "n_touching": Covariate(
+        "Touching cells", "cells", "touching the fewest others", "touching the most others",
+        "Other cells it touches.", whole=True,
+    ),
     "border_px": Covariate(
         "Distance to the image border", "px", "nearest the border", "farthest from the border",
         "From the cell's box to the edge of the picture.", whole=True,
@@ -54,7 +57,7 @@ OF_CELLS = {
         "picture. Small = out of focus.", log=True,
     ),
     "background": Covariate(
-        "Background level", "of full scale", "darkest", "brightest",
+        "Background level", "of full scale", "on the darkest ground", "on the brightest ground",
         "Median grey value of the pixels of no cell at most 4 px away, 0 to 1 of what the file can hold.",
     ),
     "standing_out": Covariate(
@@ -62,7 +65,10 @@ OF_CELLS = {
         "How far the cell's mean grey value is from that around it, darker or brighter, in standard deviations of the "
         "picture.",
     ),
-    "frame": Covariate("Frame number", "", "earliest", "latest", "Number at the end of the file's name.", whole=True),
+    "frame": Covariate(
+        "Frame number", "", "in the earliest frames", "in the latest frames",
+        "Number at the end of the file's name.", whole=True,
+    ),
 }  # fmt: skip
 # of an image: medians over its true cells
 OF_IMAGES = {
@@ -75,7 +81,11 @@ OF_IMAGES = {
     ),
     "focus": Covariate("Focus", "", "blurriest", "sharpest", "Median focus of its cells.", log=True),
     "background": Covariate(
-        "Background level", "of full scale", "darkest", "brightest", "Median background of its cells."
+        "Background level",
+        "of full scale",
+        "on the darkest ground",
+        "on the brightest ground",
+        "Median background of its cells.",
     ),
     "standing_out": Covariate("Contrast", "sd", "palest", "most contrasted", "Median contrast of its cells."),
     "frame": Covariate("Frame number", "", "earliest", "latest", "Number at the end of the file's name.", whole=True),
@@ -172,12 +182,16 @@ def sentence(driver: Driver, covariate: Covariate, noun: str = "cells") -> str:
     """`The smallest 25 % of the cells (up to 210 px) have 12 % of the cell pixels and 31 % of the wrong ones.`"""
     limit = f"{driver.limit:,.0f}" if covariate.whole else f"{driver.limit:.3g}"
     unit = f" {covariate.unit}" if covariate.unit and covariate.unit != "cells" else ""
-    name = covariate.low if driver.low else covariate.high
-    which = f"{driver.items:.0%} of the {noun}".replace("%", " %")
-    head = f"The {which} {name}" if " the " in name else f"The {name} {which}"
+    which = end(driver, covariate, f"{driver.items:.0%} of the {noun}".replace("%", " %"))
     ends = f"up to {limit}{unit}" if driver.low else f"from {limit}{unit} on"
     shares = f"{driver.union:.0%} of the cell pixels and {driver.wrong:.0%} of the wrong ones".replace("%", " %")
-    return f"{head} ({covariate.title.lower()} {ends}) have {shares}."
+    return f"The {which} ({covariate.title.lower()} {ends}) have {shares}."
+
+
+def end(driver: Driver, covariate: Covariate, what: str = "cells") -> str:
+    """`smallest cells`, `cells nearest the border`."""
+    name = covariate.low if driver.low else covariate.high
+    return f"{what} {name}" if " the " in name else f"{name} {what}"
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:

@@ -47,9 +47,9 @@ def items_of(table: pd.DataFrame, target: Mapping[str, Any] | None) -> tuple[lis
         item["label"] = one(classes[item["id"]])
     if target is None:
         return items, None
-    found = region_at(table, target)
+    found = None if "label" in target else region_at(table, target)
     if found is None:
-        label = f"no {one(target['class'])} any more"
+        label = target.get("label") or f"no {one(target['class'])} any more"
         items.append(
             {
                 **{k: target[k] for k in ("kind", "row", "col", "height", "width")},
@@ -208,6 +208,8 @@ def _told(view: ImageView, pick: Mapping[str, Any] | None, selected: str | None)
     chosen = pick["id"] if pick else selected
     rows = view.regions[view.regions.region.astype(str) == str(chosen)]
     if not len(rows):
+        if chosen == GONE and scenes.target() and "label" in scenes.target():
+            return f"The square marks {scenes.target()['label']}."
         if chosen == GONE:
             return "The square marks the place: at this checkpoint and threshold nothing is wrong there any more."
         n = len(view.regions)
