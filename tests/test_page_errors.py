@@ -17,13 +17,14 @@ from streamlit.testing.v1 import AppTest
 from tiny_run import finished_run, make_data, tiny_config
 
 from seglib.data.dataset import open_dataset
+from seglib.errors import ceiling as moved_outlines
 from seglib.errors import found as finding
 from seglib.errors.budget import CLASSES
 from seglib.errors.report import Measured, measure
-from seglib.runs import jobs, launcher, predicted, validation, worker
+from seglib.runs import ceilings, jobs, launcher, predicted, validation, worker
 from seglib.runs.store import Run
-from ui import crops, registry
-from ui.errors import budget, headline, images, listing, picture, scene, words
+from ui import crops, opened, registry
+from ui.errors import ceiling, headline, images, listing, picture, scene, waterfall, words
 from ui.errors import thresholds as over_thresholds
 
 SHELL = Path(__file__).resolve().parents[1] / "ui" / "shell.py"
@@ -271,6 +272,36 @@ def test_a_large_run_of_before_shows_what_it_has_until_its_job_is_done(run, monk
     assert scene.of_all(view).found.equals(new.found)
 
 
+def test_budgets_of_a_group_and_side_by_side(run):
+    at = page(data="data")
+    assert "by half a pixel already costs" in texts(at)
+    bars = {"Images": "All 3 images, the worst first", "Runs": "3 val images that all have"}
+    at.get_by_key("errors_scope").set_value("Side by side").run()
+    for what, expected in bars.items():
+        at.get_by_key("errors_bars").set_value(what).run()
+        assert not at.exception and not at.error and expected in texts(at)
+    at.session_state["errors_bar"] = {"Runs": ("tiny", "hole"), "Images": ("gone", "split")}
+    assert not at.run().exception
+
+
+def test_the_ceiling_of_a_large_set_is_a_job(run, monkeypatch):
+    monkeypatch.setattr(ceiling, "AT_ONCE_PIXELS", 0)
+    at = page(data="data")
+    assert not at.exception and "half a pixel already" not in texts(at)
+    assert "on these 3 images" in at.button(key="errors_ceiling").label
+    data = open_dataset(run.data_path())
+    view = scene.scene("data", data, predicted.of_validation(run, "best"))
+    indices = list(view.indices.values())
+    inputs = ceilings.inputs(data, indices, [opened.tag(data, index) for index in indices])
+    job = jobs.find("ceiling", inputs)
+    job.folder.mkdir(parents=True)
+    jobs._prepare(job, "ceiling", inputs)
+    assert worker.run_job("ceiling", job.folder).name == "done"
+    pd.testing.assert_frame_equal(ceiling.table(view), ceilings.measure(data, indices))
+    at.run()
+    assert "half a pixel already costs" in texts(at)
+
+
 def test_the_curve_over_thresholds_is_that_of_the_pixels(run):
     source, data = predicted.of_validation(run, "best"), open_dataset(run.data_path())
     view = scene.scene("data", data, source)
@@ -394,13 +425,47 @@ def test_the_strip_turns_to_the_image_in_view_and_filters_clear(run, monkeypatch
     assert not at.exception and at.button(key="errors_clear")
 
 
+def budget_of(**pixels: int) -> dict[str, int]:
+    return dict.fromkeys(CLASSES, 0) | pixels
+
+
 def test_the_waterfall_ends_at_the_iou():
-    pixels = dict.fromkeys(CLASSES, 0) | {"missed_cell": 30, "boundary_1px": 10, "union": 100}
-    option = budget.waterfall(pixels)
+    pixels = budget_of(missed_cell=30, boundary_1px=10, union=100)
+    option = waterfall.waterfall(pixels)
     assert option["yAxis"]["data"] == ["Missed cells", "Edges, 1 px off", "IoU that is left"]
     below, bars = (s["data"] for s in option["series"])
     assert below == [0.7, 0.6, 0] and [b["value"] for b in bars] == [0.3, 0.1, 0.6]
     assert option["xAxis"]["min"] < 0.6
+    marked = waterfall.waterfall(pixels, marks=[("± 1 px", 0.4)])
+    assert marked["xAxis"]["min"] < 0.4 and marked["series"][1]["markLine"]["data"][0]["xAxis"] == 0.4
+
+
+def test_bars_side_by_side_have_one_scale():
+    rows = [("a", budget_of(bridge=30, other=10, union=100)), ("b", budget_of(other=5, union=50))]
+    option = waterfall.stacked([*rows, ("c", budget_of(union=0))], (0, "other"), [("± 1 px", 0.9)])
+    assert option["yAxis"]["data"] == ["a", "b", "c"] and option["xAxis"]["min"] == 0
+    bridge, other, texts = option["series"]
+    assert (bridge["id"], other["id"]) == ("bridge", "other")
+    assert [d["value"] for d in bridge["data"]] == [0.3, 0, 0] and [d["value"] for d in other["data"]] == [0.1, 0.1, 0]
+    assert ["borderWidth" in d["itemStyle"] for d in other["data"]] == [True, False, False]
+    assert [d["label"]["formatter"] for d in texts["data"]] == ["IoU 0.6000", "IoU 0.9000", "no IoU"]
+    assert texts["markLine"]["data"][0]["xAxis"] == pytest.approx(0.1)
+
+
+def test_the_ceiling_says_what_the_edges_are_worth():
+    counts = dict.fromkeys(moved_outlines.COLUMNS, 100)
+    for move in moved_outlines.MOVES:
+        counts[f"{move}_half_shared"], counts[f"{move}_one_shared"] = 96, 90
+    assert ceiling.marks(counts) == [("± ½ px", pytest.approx(0.96)), ("± 1 px", pytest.approx(0.9))]
+    for edge, verdict in (
+        (3, "no more than that"),
+        (7, "between half a pixel and a whole one"),
+        (20, "something to win"),
+    ):
+        text = ceiling.told(counts, budget_of(boundary_1px=edge, union=100))
+        assert "already costs 0.040 IoU" in text and f"The 0.{edge:02d}0 lost" in text and verdict in text
+    empty = dict.fromkeys(moved_outlines.COLUMNS, 0)
+    assert ceiling.marks(empty) == [] and ceiling.told(empty, budget_of(union=9)) == ""
 
 
 def test_a_place_finds_the_region_that_is_there_now():
