@@ -6,12 +6,17 @@ contrast of 4.5 without taking it from the chosen one of several buttons, writte
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import axe_playwright_python
 import browser
 import pytest
-from browser import visit
+from browser import running_app, visit
+from conftest import REPOSITORY
+from made_up_errors import made_up_errors
+
+from ui.errors.words import slug
 
 pytestmark = browser.MARKS
 
@@ -33,6 +38,20 @@ PAGES = [
 ]
 
 
+ERRORS = (REPOSITORY / "pages" / "errors.py").read_text(encoding="utf-8")
+SECTIONS = re.findall(r'^    "([^"]+)": \w+\.draw,', ERRORS, flags=re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """The app with two made-up trainings on the demo data, so that no page is empty."""
+    home = tmp_path_factory.mktemp("accessibility")
+    for seed, name in enumerate(("one", "two")):
+        made_up_errors(home, n_checkpoints=2, seed=seed, run_id=name, data=home / "demo" if seed else None)
+    with running_app(home) as address:
+        yield address
+
+
 def violations(tab) -> list[str]:
     """`rule: element` for each one that is not Streamlit's own."""
     tab.evaluate(AXE)
@@ -45,6 +64,16 @@ def test_axe_finds_nothing(app, tab, page):
     for theme in ("light", "dark"):
         tab.emulate_media(color_scheme=theme)
         tab.wait_for_timeout(800)  # components draw after the page has settled, colours change slowly
+        assert not violations(tab), theme
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_axe_finds_nothing_in_a_section_of_errors(app, tab, section):
+    visit(tab, f"{app}/errors?run=one&beside=two&look={slug(section)}")
+    tab.locator(f"button[aria-checked=true]:has-text('{section}')").wait_for()
+    for theme in ("light", "dark"):
+        tab.emulate_media(color_scheme=theme)
+        tab.wait_for_timeout(800)
         assert not violations(tab), theme
 
 

@@ -10,7 +10,6 @@ import pytest
 from browser import SETTLED, running_app, visit
 from made_up_errors import made_up_errors
 from playwright.sync_api import expect
-from test_accessibility import violations
 
 pytestmark = browser.MARKS
 
@@ -82,12 +81,3 @@ def test_a_click_on_a_loss_flies_there_and_one_on_a_point_shows_its_image(app, t
     tab.mouse.up()
     expect(heading).to_have_text(names[wanted])
     assert not tab.problems
-
-
-def test_axe_finds_nothing_in_it(app, tab):
-    visit(tab, f"{app}/errors?data=demo&run=one&beside=two&look=against-another-run")
-    tab.get_by_text("Newly wrong: right in one").wait_for()
-    for theme in ("light", "dark"):
-        tab.emulate_media(color_scheme=theme)
-        tab.wait_for_timeout(800)  # colours change slowly
-        assert not violations(tab), theme
