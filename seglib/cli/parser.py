@@ -8,6 +8,7 @@ from typing import Any
 
 from seglib.cli import (
     data,
+    errors,
     experiment,
     importing,
     predict,
@@ -174,7 +175,7 @@ def _add_errors(commands: Any) -> None:
     parser.add_argument("runs", metavar="RUN", nargs="+")
     _add_scoring(parser)
     parser.add_argument("--json", action="store_true")
-    parser.set_defaults(command=scoring.errors)
+    parser.set_defaults(command=errors.errors)
 
 
 def _add_review(commands: Any) -> None:

@@ -1,13 +1,11 @@
-"""`evaluate` and `errors`: what a run gets right on a data set, and where it goes wrong."""
+"""`evaluate`: what a run gets right on a data set; and the run, data set and images that a command asks about."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +16,6 @@ from seglib.exceptions import InputError
 if TYPE_CHECKING:
     from seglib.data.dataset import Dataset
     from seglib.runs.store import Run
-
-TOLD_MISTAKES = 10  # --json names all
 
 
 @dataclass(frozen=True)
@@ -90,72 +86,6 @@ def _headline(result: dict[str, Any]) -> str:
         f"{_ratio(result['mean_iou'])} (of images{left_out}), pooled Dice {_ratio(result['pooled_dice'])}; "
         f"{result['n_images']} images, threshold {result['threshold']}"
     )
-
-
-def errors(args: argparse.Namespace) -> None:
-    """Print where the IoU of each run goes and which mistakes come back.
-
-    Of one run the earlier validations are looked back on; several runs are held against each other.
-    """
-    from seglib.errors.report import as_report, measure
-
-    measured = []
-    for name in args.runs:
-        scoring = open_scoring(name, args)
-        with bar(scoring.run.id, len(scoring.indices)) as move:
-            found = measure(_cases(scoring), args.threshold, partial(_move, move, len(scoring.indices)))
-        measured.append((scoring.run, found))
-    alone = len(measured) == 1 and args.split == "val" and not args.data
-    reports = []
-    for run, found in measured:
-        others = [(other.id, table.regions) for other, table in measured if other is not run]
-        earlier = _earlier_validations(run, args.checkpoint) if alone else others
-        reports.append(as_report(found, args.threshold, run=run.id, checkpoint=args.checkpoint, earlier=earlier))
-    if args.json:
-        print(json.dumps({"runs": reports}, indent=2))
-    else:
-        print("\n\n".join(_told(report) for report in reports))
-
-
-def _move(move: Callable[[int, int], None], total: int, done: int) -> None:
-    move(done, total)
-
-
-def _cases(scoring: Scoring) -> Iterator[tuple]:
-    """(image, group, gray, q, labels, valid) of every image asked about."""
-    from seglib.evaluate import predictions
-    from seglib.runs.diagnosis import case
-
-    for found in predictions(scoring.predictor, scoring.dataset, scoring.indices):
-        yield case(found.sample, found.q)
-
-
-def _earlier_validations(run: Any, checkpoint: str) -> list[tuple[str, Any]]:
-    """(step, regions) of the validations of a run before the checkpoint's own."""
-    from seglib.runs.validation import regions, step_of, validation_steps
-
-    if not validation_steps(run):
-        return []
-    own = step_of(run, checkpoint)
-    tables = [(str(step), regions(run, step)) for step in validation_steps(run) if step < own]
-    return [(name, table) for name, table in tables if table is not None]
-
-
-def _told(report: dict[str, Any]) -> str:
-    """Budget and most persistent mistakes in words."""
-    budget = report["budget"]
-    union = budget["union"]
-    lines = [f"{report['run']}: of the union of {union} px (cells and predicted cells), wrong are"]
-    for name, pixels in sorted(budget["classes"].items(), key=lambda item: -item[1]):
-        share = pixels / union if union else 0.0
-        lines.append(f"  {share:7.4f}  {name}, {pixels} px")
-    lines.append(f"  {sum(budget['classes'].values()) / union if union else 0.0:7.4f}  = 1 - pooled IoU")
-    lines.append("mistakes that come back most (share of the checkpoints or runs, kind, mean size, place):")
-    for row in report["recurrent"][:TOLD_MISTAKES]:
-        kind = {"fp": "false positive", "fn": "miss"}[row["kind"]]
-        where = f"{row['image']} at row {row['row']}, col {row['col']}"
-        lines.append(f"  {row['persistence']:4.0%}  {kind} ({row['class']}), {row['n_pixels']:.0f} px, {where}")
-    return "\n".join(lines)
 
 
 def _ratio(value: float | None) -> str:

@@ -54,7 +54,7 @@ def recurrent(
     table, time = _joined(tables)
     if not len(table):
         return pd.DataFrame(columns=list(COLUMNS))
-    place = _followed(table, time, len(tables), progress)
+    place = followed(table, time, len(tables), progress)
     found = _summary(table, time, place, names, _judged(table.image, tables, images))
     found["won"] = iou_won(found, counts)
     order = ["damage", "image", "row", "col"]
@@ -69,11 +69,15 @@ def iou_won(found: pd.DataFrame, counts: Counts | None) -> np.ndarray:
     """
     if counts is None:
         return np.full(len(found), np.nan)
-    n = np.array([course[-1] for course in found.course_pixels], float)
+    now = np.array([course[-1] for course in found.course_pixels], float)
+    return np.where(found.alive.astype(bool), iou_put_right(found.kind, now, counts), np.nan)
+
+
+def iou_put_right(kind: pd.Series, n_pixels: np.ndarray, counts: Counts) -> np.ndarray:
+    """The same for so many wrong pixels of each kind (fp or fn), alive or not."""
     union = float(counts.tp + counts.fp + counts.fn)
     with np.errstate(invalid="ignore", divide="ignore"):
-        won = np.where(found.kind == "fn", n / union, counts.tp / (union - n) - counts.tp / union)
-    return np.where(found.alive.astype(bool), won, np.nan)
+        return np.where(kind == "fn", n_pixels / union, counts.tp / (union - n_pixels) - counts.tp / union)
 
 
 def _joined(tables: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, np.ndarray]:
@@ -90,8 +94,11 @@ def _joined(tables: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, np.ndarray]:
     return (pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=[*_NEEDED, *_OPTIONAL])), time
 
 
-def _followed(table: pd.DataFrame, time: np.ndarray, n_tables: int, progress: Callable[[float], None]) -> np.ndarray:
-    """(n,) number of the mistake each region belongs to, 0, 1, … in the order in which they are born."""
+def followed(
+    table: pd.DataFrame, time: np.ndarray, n_tables: int, progress: Callable[[float], None] = lambda share: None
+) -> np.ndarray:
+    """(n,) number of the mistake each region belongs to, 0, 1, … in the order in which they are born. table: in order
+    of `time`, the number of each region's table."""
     places = Places.of(table)
     place, latest = np.full(len(table), -1), np.zeros(0, np.int64)
     for t in range(n_tables):

@@ -55,6 +55,12 @@ class Measured:
         cells_there = len(self.cells) > 0 or not self.budgets["union"].any()
         return cells_there and len(self.found) == len(self.thresholds) == len(self.budgets)
 
+    def counts(self) -> Counts:
+        """Pixels of all images added up; without tn, which no budget knows."""
+        wrong = self.regions.groupby("kind").n_pixels.sum()
+        fp, fn = int(wrong.get("fp", 0)), int(wrong.get("fn", 0))
+        return Counts(tp=int(self.budgets["union"].sum()) - fp - fn, fp=fp, fn=fn)
+
     def pooled(self, group: str | None = None) -> dict[str, int]:
         """Pixels of each class and `union`, summed over all images or those of one group."""
         chosen = self.budgets if group is None else self.budgets[self.budgets.group == group]
@@ -128,13 +134,16 @@ def as_report(
     run: str = "",
     checkpoint: str = "best",
     earlier: Sequence[tuple[str, pd.DataFrame]] = (),
+    back: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
-    """The same from what was measured before: plain JSON values, null where a number is undefined."""
+    """The same from what was measured before: plain JSON values, null where a number is undefined.
+
+    back: the table `recurrent` where it is made already; `earlier` is not looked at then.
+    """
     budget = measured.pooled()
-    wrong = sum(budget[name] for name in CLASSES)
-    counts = Counts(tp=budget["union"] - wrong, fp=wrong)  # the pooled IoU wants their sum alone
-    tables, names = [t for _, t in earlier] + [measured.regions], [n for n, _ in earlier] + [checkpoint]
-    back = recurrent(tables, names, counts=counts)
+    if back is None:
+        tables, names = [t for _, t in earlier] + [measured.regions], [n for n, _ in earlier] + [checkpoint]
+        back = recurrent(tables, names, counts=measured.counts())
     return {
         "run": run,
         "checkpoint": checkpoint,

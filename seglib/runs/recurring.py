@@ -97,11 +97,11 @@ class Recurring:
     left_out: int
 
 
-def follow(found: list[Look], progress: Callable[[float], None] = lambda share: None) -> Recurring:
-    """Raises InputError for fewer than two looks: nothing can come back."""
+def follow(found: list[Look], progress: Callable[[float], None] = lambda share: None, *, least: int = 2) -> Recurring:
+    """Raises InputError for fewer looks than `least`: in one alone nothing can come back."""
     from seglib.errors.recurrence import recurrent
 
-    if len(found) < 2:
+    if len(found) < least:
         raise InputError("only one set of mistakes is stored: nothing can come back yet.")
     large = [look.regions[look.regions.n_pixels >= MIN_PIXELS] for look in found]
     names = [look.name for look in found]
