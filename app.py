@@ -7,9 +7,22 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # `import ui` and `import seglib` from any working directory
 
-from ui import crops, delta, film_route, normalised, preview_route, realism, routes, security, tensorboard, weak_images
+from ui import (
+    change_pictures,
+    crops,
+    delta,
+    film_route,
+    normalised,
+    preview_route,
+    realism,
+    routes,
+    security,
+    tensorboard,
+    weak_images,
+)
 
 PIXELS = [
+    *change_pictures.ROUTES,
     *crops.ROUTES,
     *delta.ROUTES,
     *film_route.ROUTES,

@@ -206,6 +206,13 @@ def _take(run: Run, found: Stored, paths: list[str]) -> None:
     _close()
 
 
+def take_all(run: Run, without: Collection[str] = ()) -> None:
+    """Fill the form with all settings of `run` but those in `without`; the Train page says so and can undo it."""
+    form.values()  # a form never seen yet begins with its preset
+    found = _understood(run, without)
+    _take(run, found, list(found.values))
+
+
 def _tick(paths: list[str], value: bool) -> None:
     for path in paths:
         st.session_state[f"{_TAKE}{path}"] = value

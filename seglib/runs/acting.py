@@ -1,11 +1,11 @@
-"""Acting on verdicts: the jobs that make a new version of a data set, and what is exported. No torch.
+"""Acting on verdicts: a new version of a data set, and what is exported. No torch.
 
-Both are called by the worker for the app; the command line calls `make`, `take_back` and `write_export` itself.
+The command line calls `make`, `take_back` and `write_export` itself, the app by the jobs of
+`seglib.runs.acting_jobs`, whose inputs are made here.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,19 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from seglib.data.changes import Change, from_json
-from seglib.data.dataset import Dataset, open_dataset
+from seglib.data.changes import Change
+from seglib.data.dataset import Dataset
 from seglib.data.sample import Sample
-from seglib.data.version import Stopped, Version, make_version, without
+from seglib.data.version import Version, make_version, without
 from seglib.errors import corrections, review
-from seglib.errors.export import Exported, zipped
+from seglib.errors.export import Exported
 from seglib.errors.export import export as write
 from seglib.exceptions import InputError
 from seglib.runs import predicted
-from seglib.runs.files import write_json
 from seglib.runs.predicted import Predicted
-from seglib.runs.store import Run
-from seglib.runs.tasks import evaluated_data
 
 VERSION, EXPORTED = "version.json", "exported.json"
 ZIP = "export.zip"
@@ -44,22 +41,6 @@ def version_inputs(
 def taking_back_inputs(version: Path, ids: Iterable[str], folder: Path) -> dict[str, Any]:
     """Inputs of the job `version` that takes changes of a version back."""
     return {"data": str(version), "take_back": list(ids), "folder": str(folder)}
-
-
-def version(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
-    """A new version of a data set. inputs: as `version_inputs` or `taking_back_inputs` make them.
-
-    result: version.json; the folder itself is the result.
-    """
-    folder = Path(inputs["folder"])
-    if "take_back" in inputs:
-        made, carried = take_back(Path(inputs["data"]), inputs["take_back"], folder, progress, should_stop)
-    else:
-        choices = {key: inputs.get(key) for key in ("grouping", "split", "fold")}
-        changes = [from_json(values) for values in inputs["changes"]]
-        made, carried = make(open_dataset(inputs["data"], **choices), folder, changes, progress, should_stop)
-    write_json(result / VERSION, told(made, carried))
-    progress(1.0, f"{len(made.done)} changes")
 
 
 def make(
@@ -108,27 +89,6 @@ def export_inputs(found: Predicted, threshold: float, data: Path, crops: str, la
     """Inputs of the job `export`; stamp: what was said of the data set so far."""
     inputs = predicted.errors_inputs(found, threshold, data)
     return {**inputs, "crops": crops, "labels": labels, "stamp": review.stamp(data)}
-
-
-def export(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
-    """Tables, crops and label TIFFs as a zip. inputs: as `export_inputs` makes them.
-
-    result: export.zip, exported.json. The folder that was packed does not stay.
-    """
-    dataset, folder = evaluated_data(inputs), result / "export"
-    folder.mkdir()
-
-    def go_on() -> None:
-        if should_stop():
-            raise Stopped
-
-    source = predicted.from_inputs(Run(inputs["run"]), inputs)
-    made = write_export(
-        folder, source, dataset, float(inputs["threshold"]), inputs["crops"], bool(inputs["labels"]), progress, go_on
-    )
-    zipped(folder, result / ZIP, go_on)
-    shutil.rmtree(folder)
-    write_json(result / EXPORTED, asdict(made))
 
 
 def write_export(

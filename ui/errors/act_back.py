@@ -1,0 +1,92 @@
+"""Take changes of a version back: into the next version, so that this one stays as it is too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from seglib.data.lineage import Done, Version
+from seglib.runs import acting, jobs
+from ui import change_pictures, opened
+from ui.errors import act_job, act_version
+from ui.errors.scene import Scene, Shown
+from ui.literal import literal
+
+_PICKED = "act_back_table"
+
+
+def draw(shown: Shown, version: Version) -> None:
+    scene = shown.scene
+    st.caption(
+        f"This data set is a version of **{literal(version.source.get('name', '?'))}**. Tick what is to be as it was "
+        "there: it goes into a new folder, and this version stays as it is."
+    )
+    job = act_job.last(scene.data.path, "version")
+    if job is not None and act_job.draw(job, shown):
+        return
+    event = st.dataframe(
+        [_row(done) for done in version.done],
+        hide_index=True,
+        key=_PICKED,
+        on_select="rerun",
+        selection_mode="multi-row",
+        height=min(330, 36 * (len(version.done) + 1) + 2),
+        alt="Every change of this version, with numbers before and after",
+    )
+    picked = [version.done[number] for number in event.selection.rows if number < len(version.done)]
+    _pictures(scene, picked[:3])
+    _make(scene, picked)
+
+
+def _row(done: Done) -> dict:
+    before, after = ([f"{k} {v:g}" for k, v in side.items()] for side in (done.effect.before, done.effect.after))
+    return {
+        "change": act_version.ACTIONS[done.change.action],
+        "image": opened.short_name(done.change.image),
+        "what": done.effect.what,
+        "px": done.effect.changed_px,
+        "before": ", ".join(before),
+        "after": ", ".join(after),
+        "who": done.change.who,
+        "why": done.change.why,
+        "id": done.change.id,
+    }
+
+
+def _pictures(scene: Scene, picked: Sequence[Done]) -> None:
+    index_of = {record.image: index for index, record in enumerate(scene.data.records)}
+    with st.container(horizontal=True):
+        for done in picked:
+            index = index_of.get(done.change.image)
+            if index is not None:
+                st.html(
+                    change_pictures.pair(scene.name, scene.data, index, done.change, done.effect.what), width="content"
+                )
+
+
+def _make(scene: Scene, picked: Sequence[Done]) -> None:
+    folder = st.text_input(
+        "Folder of the next version",
+        value=str(act_version.free_folder(scene.data.path)),
+        key=f"act_back_folder_{scene.name}",
+        help="A new folder; nothing is overwritten.",
+    )
+    target, problem = act_version.checked(scene.data.path, folder)
+    if problem:
+        st.error(literal(problem), icon=":material/folder_off:")
+    n = len(picked)
+    st.button(
+        f"Take {n} {'change' if n == 1 else 'changes'} back" if n else "Take back",
+        type="primary",
+        icon=":material/undo:",
+        key="act_back",
+        disabled=bool(problem) or not n,
+        on_click=_start,
+        args=(scene, [done.change.id for done in picked], target),
+    )
+
+
+def _start(scene: Scene, ids: Sequence[str], folder) -> None:
+    job = jobs.start("version", acting.taking_back_inputs(scene.data.path, ids, folder), again=True)
+    act_job.remember(scene.data.path, "version", job)
