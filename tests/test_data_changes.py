@@ -74,6 +74,22 @@ def test_a_bud_that_touches_with_a_corner_is_a_cell_of_its_own_but_not_in_a_bina
     assert set(np.unique(joined.labels)) == {0, 1} and joined.effects[0].what == "joined to what it touches"
 
 
+def disc(row, col, radius, shape=(60, 60)):
+    rows, cols = np.indices(shape)
+    return (rows - row) ** 2 + (cols - col) ** 2 <= radius**2
+
+
+def test_a_ring_and_a_hole_join_but_a_cell_pressed_against_another_is_new():
+    labels = np.where(disc(30, 20, 12), 4, 0).astype(np.int32)
+    ring = disc(30, 20, 15) & ~disc(30, 20, 12)
+    assert set(np.unique(apply(labels, change("fill", ring)).labels)) == {0, 4}
+    hollow = np.where(disc(30, 20, 7), 0, labels)
+    assert set(np.unique(apply(hollow, change("fill", disc(30, 20, 7))).labels)) == {0, 4}
+    pressed = disc(30, 34, 12) & ~disc(30, 20, 12)  # more than a third of its rim lies at cell 4
+    found = apply(labels, change("fill", pressed))
+    assert (found.labels[pressed] == 5).all() and found.effects[0].what == "new cell 5"
+
+
 def test_only_background_is_filled_and_only_cell_erased():
     region = np.ones(LABELS.shape, bool)
     region[:, :5] = False

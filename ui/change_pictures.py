@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import cv2
@@ -20,7 +22,7 @@ from seglib.data import changes as rules
 from seglib.data import lineage, mask_files
 from seglib.data.changes import Change, Corrected, Effect
 from seglib.data.dataset import Dataset
-from seglib.data.lineage import Version
+from seglib.data.lineage import Done, Version
 from seglib.data.origin import base_before
 from seglib.data.readers import read_mask
 from seglib.data.version_writer import ignored_in
@@ -33,6 +35,7 @@ from ui import opened, pixels, registry, routes
 SIZE_PX = 168
 _GREEN, _ORANGE, _BLUE = (115, 158, 0), (0, 159, 230), (233, 180, 86)  # BGR, as in the viewer
 _TINT = 0.5
+ACTIONS = {"fill": "Fill in", "erase": "Erase", "ignore": "Ignore", "weight": "Draw more often"}
 _COLOURS = {"fill": _ORANGE, "erase": _BLUE, "ignore": (160, 160, 160), "weight": _ORANGE}
 
 
@@ -98,6 +101,26 @@ def _places(tag: str, changes: tuple[Change, ...], _data: Dataset, index: int) -
     return Places(labels, ignored, rules.corrected(labels, ignored, changes, mask is None or mask.binary))
 
 
+def listed(done: Sequence[Done]) -> list[dict[str, Any]]:
+    """Rows of a table, one a change of a version, with numbers before and after."""
+    return [_row(one) for one in done]
+
+
+def _row(done: Done) -> dict[str, Any]:
+    before, after = ([f"{k} {v:g}" for k, v in side.items()] for side in (done.effect.before, done.effect.after))
+    return {
+        "change": ACTIONS[done.change.action],
+        "image": opened.short_name(done.change.image),
+        "what": done.effect.what,
+        "px": done.effect.changed_px,
+        "before": ", ".join(before),
+        "after": ", ".join(after),
+        "who": done.change.who,
+        "why": done.change.why,
+        "id": done.change.id,
+    }
+
+
 # ---- pictures
 
 
@@ -106,10 +129,11 @@ def pair(name: str, data: Dataset, index: int, change: Change, alt: str) -> str:
     sides = ("before",) if change.action == "weight" else ("before", "after")
     stamp = f"{opened.tag(data, index)}-{review.stamp(data.path)}"
     address = f"/seg/change/{quote(name, safe='')}/{change.id}"
-    style = f"width:{SIZE_PX}px;max-width:48%;image-rendering:pixelated;border-radius:4px"
+    style = f"width:{SIZE_PX}px;max-width:100%;image-rendering:pixelated;border-radius:4px;display:block"
     images = [
-        f'<img src="{html.escape(address + "?" + urlencode({"v": stamp, "side": side}))}" width="{SIZE_PX}" '
-        f'height="{SIZE_PX}" style="{style}" alt="{html.escape(f"{side}: {alt}")}">'
+        f'<figure style="margin:0"><img src="{html.escape(f"{address}?{urlencode(dict(v=stamp, side=side))}")}" '
+        f'width="{SIZE_PX}" height="{SIZE_PX}" style="{style}" alt="{html.escape(f"{side}: {alt}")}">'
+        f'<figcaption style="font-size:0.8rem">{side}</figcaption></figure>'
         for side in sides
     ]
     return f'<div style="display:flex;gap:8px">{"".join(images)}</div>'

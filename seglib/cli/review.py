@@ -92,14 +92,15 @@ def _say(args: argparse.Namespace) -> None:
         print(f"  weight {before:g} -> {after:g}  {image}")
     for change, reason in plan.left_out:
         print(f"  ! not made: {change.id}  {change.image}: {reason}")
-    _say_not_used(counts)
+    _warn(plan)
 
 
-def _say_not_used(counts: dict[str, int]) -> None:
+def _warn(plan: Plan) -> None:
     from seglib.errors import corrections
 
-    if line := corrections.not_used(counts):
-        print(line, file=sys.stderr)
+    for line in (corrections.not_used(plan.counts()), corrections.on_val(plan.n_val)):
+        if line:
+            print(line, file=sys.stderr)
 
 
 def _line(verdict: Verdict) -> str:
@@ -146,7 +147,7 @@ def _version(args: argparse.Namespace) -> None:
     with _progress("version") as told:
         made, carried = acting.make(dataset, args.version, plan.asked, told, _never)
     print(corrections.sentence(plan.counts()), file=sys.stderr)
-    _say_not_used(plan.counts())
+    _warn(plan)
     _made(made, carried, args.json)
 
 

@@ -3,9 +3,10 @@ weights. Pure functions of arrays; `seglib.data.version` writes the result.
 
 What each action does:
 
-- fill: pixels of the region that are background become cell. Where at least JOIN_SHARE of the region's rim lies at
-  cells, they join the cell they share most of it with (a rim drawn too tight, a hole); else they are a new cell (one
-  that was not drawn, a bud). In a binary mask what touches is one object, whatever is wished.
+- fill: pixels of the region that are background become cell. They join the cell along which most of the region's rim
+  lies, if at least JOIN_SHARE of the rim does and the region is thin (the radius of its thickest place at most
+  THIN_SHARE of that cell's): an outline drawn too tight; or if it is closed in to HOLE_SHARE: a hole. Else they are a
+  new cell: one that was not drawn, a bud. In a binary mask what touches is one object, whatever is wished.
 - erase: pixels of the region that are cell become background. Of a cell that the region covers to WHOLE_SHARE or more,
   the rest goes too: a few left pixels would be a cell of their own.
 - ignore: the region and IGNORE_MARGIN_PX around it are left out of every loss, count and error.
@@ -26,7 +27,7 @@ from seglib.data.rle import decode
 from seglib.exceptions import InputError
 
 ACTIONS = ("fill", "erase", "ignore", "weight")
-JOIN_SHARE = 1 / 3
+JOIN_SHARE, THIN_SHARE, HOLE_SHARE = 1 / 3, 1 / 3, 0.9
 WHOLE_SHARE = 0.9
 IGNORE_MARGIN_PX = 2
 WEIGHT_CAP = 4.0
@@ -165,7 +166,7 @@ def _fill(labels: np.ndarray, region: np.ndarray, binary: bool) -> tuple[str, np
     if not new.any():
         return "", new
     share, beside = _contact(labels, new)
-    if beside and (binary or share >= JOIN_SHARE):
+    if beside and (binary or share >= HOLE_SHARE or (share >= JOIN_SHARE and _is_thin(new, labels == beside))):
         labels[new] = beside
         return ("joined to what it touches" if binary else f"joined to cell {beside}"), new
     number = _free_number(labels)
@@ -183,6 +184,13 @@ def _contact(labels: np.ndarray, new: np.ndarray) -> tuple[float, int]:
     met = np.unique(np.stack([around.ravel(), np.tile(np.arange(len(rows)), 9)]), axis=1)[0]
     ids, counts = np.unique(met[met > 0], return_counts=True)
     return share, int(ids[counts.argmax()]) if len(ids) else 0
+
+
+def _is_thin(region: np.ndarray, cell: np.ndarray) -> bool:
+    """Whether the largest disc in `region` has at most THIN_SHARE of the radius of a disc as large as `cell`."""
+    padded = np.pad(region, 1).view(np.uint8)
+    radius = float(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).max()) - 0.5
+    return radius <= THIN_SHARE * float(np.sqrt(cell.sum() / np.pi))
 
 
 def _free_number(labels: np.ndarray) -> int:

@@ -74,6 +74,7 @@ class Plan:
     changes: tuple[Change, ...]
     left_out: tuple[tuple[Change, str], ...]
     weights: dict[str, tuple[float, float]]
+    n_val: int = 0  # changes of masks and ignored areas on val images
 
     def counts(self) -> dict[str, int]:
         """verdicts; masks (images whose mask is corrected), filled, erased, ignored (places), weighted (images drawn
@@ -106,7 +107,10 @@ def plan(dataset: Dataset, verdicts: Sequence[Verdict], without: Iterable[str] =
         elif change.id not in refused:
             here.append(change)
     wanted, left_out = usable(dataset, here)
-    return Plan(tuple(verdicts), tuple(here), tuple(wanted), (*left_out, *impossible), weights_after(dataset, wanted))
+    val = {record.image for record in dataset.records if record.split == "val"}
+    n_val = sum(change.image in val for change in wanted)
+    reasons = (*left_out, *impossible)
+    return Plan(tuple(verdicts), tuple(here), tuple(wanted), reasons, weights_after(dataset, wanted), n_val)
 
 
 def _impossible(change: Change, known: set[str]) -> str:
@@ -140,4 +144,15 @@ def not_used(counts: dict[str, int]) -> str:
     return (
         f"{what} on images that are not train: counted, not used. What a network is scored on must stay out of its "
         "training. Move the image's group to train, or mark such a place on a train image."
+    )
+
+
+def on_val(n_val: int) -> str:
+    """What is to be said of changes on images that networks are scored on; '' where there are none."""
+    if not n_val:
+        return ""
+    what = "1 change is" if n_val == 1 else f"{n_val} changes are"
+    return (
+        f"{what} on val images: a network scored on the new version is held against other masks than before. Compare "
+        "two runs on one and the same version only."
     )

@@ -9,7 +9,7 @@ import streamlit as st
 from seglib.data.checks import Report
 from seglib.data.dataset import ChoiceNeeded, Dataset
 from seglib.exceptions import InputError
-from ui import choices, registry, state, surveyed
+from ui import change_pictures, choices, registry, state, surveyed
 from ui.data import findings
 from ui.data.words import sentence
 from ui.glossary import explain
@@ -55,7 +55,22 @@ def show(entry: registry.Entry, data: Dataset) -> None:
         if not data.has_csv:
             with st.popover("How they belong together", icon=":material/account_tree:"):
                 _choose(entry)
+        _changes(data)
     _notes(data.notes)
+
+
+def _changes(data: Dataset) -> None:
+    """What a version of a data set changes, where it is one."""
+    version = change_pictures.version_of(data)
+    if version is not None and version.done:
+        with st.popover("Changes", icon=":material/difference:", key="data_changes", width="content"):
+            st.caption(f"Made from `{literal(version.source.get('path', '?'))}`, which stays as it is.")
+            st.dataframe(
+                change_pictures.listed(version.done),
+                hide_index=True,
+                key="data_changes_table",
+                alt="Every change of this version, with numbers before and after",
+            )
 
 
 def said(report: Report) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from seglib.data.lineage import Done, Version
 from seglib.runs import acting, jobs
-from ui import change_pictures, opened
+from ui import change_pictures
 from ui.errors import act_job, act_version
 from ui.errors.scene import Scene, Shown
 from ui.literal import literal
@@ -26,7 +26,7 @@ def draw(shown: Shown, version: Version) -> None:
     if job is not None and act_job.draw(job, shown):
         return
     event = st.dataframe(
-        [_row(done) for done in version.done],
+        change_pictures.listed(version.done),
         hide_index=True,
         key=_PICKED,
         on_select="rerun",
@@ -37,21 +37,6 @@ def draw(shown: Shown, version: Version) -> None:
     picked = [version.done[number] for number in event.selection.rows if number < len(version.done)]
     _pictures(scene, picked[:3])
     _make(scene, picked)
-
-
-def _row(done: Done) -> dict:
-    before, after = ([f"{k} {v:g}" for k, v in side.items()] for side in (done.effect.before, done.effect.after))
-    return {
-        "change": act_version.ACTIONS[done.change.action],
-        "image": opened.short_name(done.change.image),
-        "what": done.effect.what,
-        "px": done.effect.changed_px,
-        "before": ", ".join(before),
-        "after": ", ".join(after),
-        "who": done.change.who,
-        "why": done.change.why,
-        "id": done.change.id,
-    }
 
 
 def _pictures(scene: Scene, picked: Sequence[Done]) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from seglib.data.changes import WEIGHT_CAP, Change
 from seglib.data.version import check_place, weights_after
-from seglib.errors.corrections import Plan
+from seglib.errors.corrections import Plan, on_val
 from seglib.exceptions import InputError
 from seglib.runs import acting, jobs
 from ui import change_pictures, opened, registry, state
@@ -19,7 +19,6 @@ from ui.literal import literal
 
 PER_PAGE = 12
 _LEFT_OUT, _FOLDER = "act_left_out", "act_folder"
-ACTIONS = {"fill": "Fill in", "erase": "Erase", "ignore": "Ignore", "weight": "Draw more often"}
 
 
 def draw(shown: Shown, plan: Plan) -> None:
@@ -29,8 +28,11 @@ def draw(shown: Shown, plan: Plan) -> None:
     _explained(plan)
     _preview(scene, plan, left_out)
     _weights(scene, changes)
-    for change, reason in plan.left_out[:5]:
+    others = [(change, reason) for change, reason in plan.left_out if change.action != "weight"]  # those were said
+    for change, reason in others[:5]:
         st.caption(f":material/block: {literal(opened.short_name(change.image))}: {literal(reason)}.")
+    if line := on_val(plan.n_val):
+        st.caption(f":material/balance: {line}")
     job = act_job.last(scene.data.path, "version")
     if job is not None and act_job.draw(job, shown):
         return
@@ -46,8 +48,8 @@ def _left_out(data: Path) -> set[str]:
 def _explained(plan: Plan) -> None:
     counts = plan.counts()
     parts = {
-        "filled": "A false positive with a wrong label is filled in: it joins the cell along which it lies, or becomes "
-        "a new one.",
+        "filled": "A false positive with a wrong label is filled in: a thin rim or a hole joins its cell, else it is a "
+        "new cell.",
         "erased": "A miss with a wrong label is erased; of a cell that it covers to nine tenths, the rest too.",
         "ignored": "An ignored area and 2 px around it are left out of every loss, count and error.",
     }
@@ -65,7 +67,7 @@ def _preview(scene: Scene, plan: Plan, left_out: set[str]) -> None:
     with above, st.grid("auto", min_column_width=380, gap="small") as grid:
         for change in changes[(page - 1) * PER_PAGE : page * PER_PAGE]:
             of_image = [c for c in changes if (c.image == change.image and c.id not in left_out) or c == change]
-            with grid.cell(border=True):
+            with grid.cell(), st.container(border=True):
                 _one(scene, change, index_of[change.image], of_image, left_out)
 
 
@@ -74,7 +76,7 @@ def _one(scene: Scene, change: Change, index: int, of_image: Sequence[Change], l
     key = f"act_take_{change.id}"
     st.session_state[key] = change.id not in left_out
     st.checkbox(
-        f"{ACTIONS[change.action]} · {name}, row {change.row}, column {change.col}",
+        f"{change_pictures.ACTIONS[change.action]} · {name}, row {change.row}, column {change.col}",
         key=key,
         on_change=_tick,
         args=(scene.data.path, change.id),
@@ -84,7 +86,9 @@ def _one(scene: Scene, change: Change, index: int, of_image: Sequence[Change], l
     except InputError as error:
         st.error(literal(error), icon=":material/error:")
         return
-    st.html(change_pictures.pair(scene.name, scene.data, index, change, f"{name}, {ACTIONS[change.action]}"))
+    st.html(
+        change_pictures.pair(scene.name, scene.data, index, change, f"{name}, {change_pictures.ACTIONS[change.action]}")
+    )
     what = f"{done.what}, {done.changed_px:,} px" if done else "no pixel changes"
     by = f" · {change.who}" + (f": {change.why}" if change.why else "")
     st.caption(literal(what + by))
