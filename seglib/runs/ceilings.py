@@ -13,7 +13,7 @@ from seglib.errors.ceiling import COLUMNS, ceiling
 if TYPE_CHECKING:
     import pandas as pd
 
-    from seglib.runs.tasks import Progress, StopAsked
+    from seglib.runs.work import Progress, StopAsked
 
 KIND = "ceiling"
 TABLE = "ceiling.parquet"
@@ -45,7 +45,7 @@ def inputs(dataset: Dataset, indices: Sequence[int], tags: Sequence[str]) -> dic
 def job(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
     """The job `ceiling`. result: ceiling.parquet, as `measure` gives it."""
     from seglib.runs.diagnosis import write_table
-    from seglib.runs.tasks import Cancelled
+    from seglib.runs.work import Cancelled
 
     names = ("image", "mask", "ignore", "group")
     records = tuple(Record(**dict(zip(names, picture))) for picture in inputs["pictures"])

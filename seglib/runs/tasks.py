@@ -6,19 +6,14 @@ Cancelled when `should_stop()` says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from seglib.exceptions import InputError
 from seglib.images import write_png
+from seglib.runs.work import Cancelled, Progress, StopAsked, evaluated_data
 
-Progress = Callable[[float, str], None]
-StopAsked = Callable[[], bool]
-
-
-class Cancelled(Exception):
-    """The person wants no more of it."""
+__all__ = ["Cancelled", "Progress", "StopAsked", "evaluated_data"]
 
 
 def predict(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
@@ -164,22 +159,6 @@ def changes(inputs: dict[str, Any], result: Path, progress: Progress, should_sto
 
     found = compare(on_disk.pairs(a, b, evaluated_data(inputs)), float(inputs["threshold"]), told)
     on_disk.write(result, found)
-
-
-def evaluated_data(inputs: dict[str, Any]):
-    """The run's data set; its grouping and split hold as long as no dataset.csv decides."""
-    from seglib.data.dataset import open_dataset
-    from seglib.data.substitute import csv_of
-    from seglib.runs.store import Run
-
-    run = Run(inputs["run"])
-    data = run.config().data
-    if inputs.get("data") and not inputs.get("moved") and Path(inputs["data"]).resolve() != run.data_path():
-        return open_dataset(inputs["data"])
-    folder = inputs["data"] if inputs.get("moved") else run.data_path()
-    if csv_of(folder) is not None:
-        return open_dataset(folder, fold=data.fold)
-    return open_dataset(folder, grouping=data.grouping, split=data.split)
 
 
 def demo(inputs: dict[str, Any], result: Path, progress: Progress, should_stop: StopAsked) -> None:
