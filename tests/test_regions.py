@@ -115,13 +115,25 @@ def test_a_bridge_stays_a_region_of_its_own_where_a_rim_runs_into_it():
     assert table.cell["boundary_1px"] == 5
 
 
-def test_class_is_that_of_most_pixels():
+@pytest.mark.parametrize(
+    ("thickness", "name"),
+    [(1, "boundary_1px"), (2, "boundary_2px"), (3, "boundary_3px"), (4, "other"), (6, "other")],
+)
+def test_the_class_of_a_rim_is_how_far_it_reaches(thickness, name):
     labels = np.zeros((20, 20), np.int32)
     labels[:, :10] = 1
     foreground = labels > 0
-    foreground[:, 10:16] = True  # 20 px each at 1, 2 and 3 px, 60 beyond
-    table = table_of(labels, foreground)
-    assert table["class"].tolist() == ["other"]
+    foreground[:, 10 : 10 + thickness] = True  # 20 px at each distance
+    assert table_of(labels, foreground)["class"].tolist() == [name]
+
+
+def test_a_thin_rim_with_a_small_thick_place_stays_thin():
+    labels = np.zeros((40, 20), np.int32)
+    labels[:, :10] = 1
+    foreground = labels > 0
+    foreground[:, 10] = True
+    foreground[:9, 11] = True  # 9 of 49 px
+    assert table_of(labels, foreground)["class"].tolist() == ["boundary_1px"]
 
 
 def test_what_stands_around_a_region():

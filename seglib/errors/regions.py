@@ -2,8 +2,9 @@
 
 A region is an 8-connected component of false positives or of false negatives that share a cause. Causes are the
 budget's classes, with the boundary classes and `other` taken as one: a bridge or a missed cell stays a region of its
-own where a wrong rim runs into it, and a rim two pixels thick is one region, not three. Its `class` is the class
-most of its pixels have. Every wrong pixel is in exactly one region; the budget itself counts pixels, not regions.
+own where a wrong rim runs into it, and a rim two pixels thick is one region, not three. Of these the `class` is the one
+that a fifth of the pixels reach or pass, counted from the edge: a solid patch is no matter of one pixel, although its
+rim may hold most of it. Every wrong pixel is in exactly one region; the budget itself counts pixels, not regions.
 
 The shape of a region is kept as text (`rle`), see `seglib.data.rle`.
 """
@@ -43,6 +44,7 @@ COLUMNS = {
 }
 # the boundary classes and other count as one cause
 _CAUSE = np.array([0, *range(1, 7), 7, 7, 7, 7], np.uint8)
+_REACHED = 0.2  # of a region's pixels, so far from the edge or farther, name it
 _SURROUND_PX = 4
 
 
@@ -127,8 +129,11 @@ def _components(classes: np.ndarray, foreground: np.ndarray) -> tuple[tuple[np.n
 def _names(classes: np.ndarray, foreground: np.ndarray, where, member) -> dict[str, np.ndarray]:
     n, step = int(member.max()) + 1, len(CLASSES) + 1
     votes = np.bincount(member * step + classes[where], minlength=n * step).reshape(n, step)
+    # all pixels of other causes are of one class, so this asks about the boundary classes and `other` alone
+    so_far = votes[:, :0:-1].cumsum(1) >= _REACHED * votes.sum(1, keepdims=True)
+    deepest = len(CLASSES) - 1 - so_far.argmax(1)
     positive = np.bincount(member[foreground[where]], minlength=n) > 0
-    return {"class": np.array(CLASSES)[votes[:, 1:].argmax(1)], "kind": np.where(positive, "fp", "fn")}
+    return {"class": np.array(CLASSES)[deepest], "kind": np.where(positive, "fp", "fn")}
 
 
 def _texts(where, member: np.ndarray, boxes: _Boxes) -> list[str]:
