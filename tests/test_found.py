@@ -152,7 +152,9 @@ def slow_matches(cells, pieces):
             away = [cdist([p], list(cells[n])).min() for n in names]
             ties |= sorted(away)[1] - min(away) < 0.1 * max(away) and min(away) > 0 if len(away) > 1 else False
             own[names[int(np.argmin(away))]] += 1
-        ious = {n: len(cells[n] & piece) / (len(cells[n]) + own[n] - len(cells[n] & piece)) for n in names}
+        shared = {n: len(cells[n] & piece) for n in names if cells[n] & piece}
+        own = own if len(shared) > 1 else dict.fromkeys(names, len(piece))
+        ious = {n: shared[n] / (len(cells[n]) + own[n] - shared[n]) for n in shared}
         agreed += max(1, sum(iou >= 0.1 for iou in ious.values()))
         found_cells |= {n for n, iou in ious.items() if iou >= 0.5}
     return agreed, len(found_cells), ties

@@ -54,7 +54,11 @@ def match(truth: np.ndarray, predicted: np.ndarray, zone: np.ndarray, ids: np.nd
     cut = _pairs(zone[predicted], component[predicted], (len(area), n))
     shared = _pairs(truth[tp], component[tp], (len(area), n)).tocoo()
     row, col = shared.coords
-    iou = shared.data / (area[row] + np.asarray(cut[row, col]).ravel() - shared.data) if len(row) else np.zeros(0)
+    if not len(row):
+        return Overlaps(ids, area, component, n, row, col, np.zeros(0))
+    whole = (np.bincount(col, minlength=n) == 1)[col]
+    size = np.where(whole, np.bincount(component.ravel())[col], np.asarray(cut[row, col]).ravel())
+    iou = shared.data / (area[row] + size - shared.data)
     return Overlaps(ids, area, component, n, row, col, iou)
 
 
