@@ -161,10 +161,10 @@ def test_a_mistake_that_goes_through_the_frames_of_a_movie_is_told_once():
     counts = Counts(tp=2000, fp=108, fn=250)
     table = recurrent([pd.DataFrame(rows)], counts=counts)
     groups = {image: image.split("_")[0] for image in table.image}
-    found = once_a_track(table, groups, counts)
+    found = once_a_track(table, tracks(table, groups), counts)
     assert sorted(found.n_frames) == [2, 3, 8]
     cell, dust = found[found.n_frames == 8].iloc[0], found[found.n_frames == 3].iloc[0]
     union = 2000 + 108 + 250
     assert cell.won == pytest.approx(8 * 25 / union) and dust.won == pytest.approx(2000 / (union - 108) - 2000 / union)
     assert len(set(tracks(table, {}))) == len(table)  # without movies every image is alone
-    assert len(once_a_track(table.iloc[:0], groups, counts)) == 0
+    assert len(once_a_track(table.iloc[:0], np.zeros(0, int), counts)) == 0

@@ -167,6 +167,6 @@ def _looks(one: Found, found: Sequence[Found], args: argparse.Namespace) -> list
 def _look(one: Found, name: str, kind: str) -> Look:
     from seglib.runs.looks import Look
 
-    images = frozenset(one.measured.budgets.image)
+    groups = dict(zip(one.measured.budgets.image, one.measured.budgets.group))
     step = one.source.step if one.source else None
-    return Look(name, one.run.id, step, kind, one.measured.regions, images, one.measured.counts())
+    return Look(name, one.run.id, step, kind, one.measured.regions, frozenset(groups), one.measured.counts(), groups)

@@ -37,7 +37,7 @@ def told(report: dict[str, Any], answer: Recurring, groups: Mapping[str, str], o
     """One run. groups: image -> its movie. of_one_run: whether what it is held against are its own checkpoints."""
     lines = [*_budget(report)]
     for kind in KINDS:
-        lines += _places(answer, kind, groups, of_one_run)
+        lines += _places(answer, kind, of_one_run)
     lines += _clusters(report)
     n_groups = len(set(groups.values()))
     lines += [_spot(spot, answer.n_images, n_groups) for spot in report["spots"][:TOLD]]
@@ -63,7 +63,7 @@ def _budget(report: dict[str, Any]) -> list[str]:
     return [*lines, f"  {wrong / union if union else 0.0:7.4f}  = 1 - pooled IoU"]
 
 
-def _places(answer: Recurring, kind: str, groups: Mapping[str, str], of_one_run: bool) -> list[str]:
+def _places(answer: Recurring, kind: str, of_one_run: bool) -> list[str]:
     """What is wrong now and was before, most IoU to be won first."""
     from seglib.errors.frames import once_a_track
 
@@ -73,7 +73,9 @@ def _places(answer: Recurring, kind: str, groups: Mapping[str, str], of_one_run:
         return [f"no {KINDS[kind]} of {_least()} px or more"]
     held = f", {again} of them in at least two of {n} ({answer.names[0]} to {answer.names[-1]})" if n > 1 else ""
     lines = [f"{len(table)} {KINDS[kind]} of {_least()} px or more{held}; those that cost most, frames together:"]
-    rows = once_a_track(table, groups, answer.counts).sort_values(["won", "persistence"], ascending=False)
+    rows = once_a_track(table, table.track.to_numpy(), answer.counts).sort_values(
+        ["won", "persistence"], ascending=False
+    )
     for row in rows.head(TOLD).to_dict("records"):
         share = f"{row['n_seen']} of {row['n_looks']}, " if n > 1 else ""
         since = f"since {row['born']}, " if n > 1 and of_one_run else ""

@@ -18,21 +18,31 @@ from seglib.metrics import Counts
 def tracks(table: pd.DataFrame, groups: Mapping[str, str]) -> np.ndarray:
     """(n,) number of the track each place (a row of `recurrent`) belongs to. groups: image -> its movie; an image
     without one is alone."""
-    movie = pd.Series([groups.get(image, image) for image in table.image], dtype=object)
-    _, frame = np.unique(table.image.to_numpy(str), return_inverse=True)  # one numbering for all movies
+    movie, _ = pd.factorize(pd.Series([groups.get(image, image) for image in table.image], dtype=object))
+    frame = _numbered(movie, table.image.to_numpy(str))
     order = np.argsort(frame, kind="stable")
     track = np.empty(len(table), np.int64)
-    ordered = table.assign(image=movie.to_numpy()).iloc[order]
-    track[order] = followed(ordered, frame[order], int(frame.max(initial=-1)) + 1)
+    track[order] = followed(table.assign(image=movie).iloc[order], frame[order], int(frame.max(initial=-1)) + 1)
     return track
 
 
-def once_a_track(table: pd.DataFrame, groups: Mapping[str, str], counts: Counts) -> pd.DataFrame:
-    """One row a track: the place of it that wins most (the largest, where none is alive), with `n_frames`, the number
-    of its images, and `won` for all its alive places put right together. counts: of all images at the last look."""
+def _numbered(movie: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """0, 1, … for the images of each movie, in the order of their names."""
+    _, name = np.unique(image, return_inverse=True)
+    pairs, at = np.unique(np.column_stack([movie, name]), axis=0, return_inverse=True)
+    first = np.searchsorted(pairs[:, 0], pairs[:, 0])
+    return (np.arange(len(pairs)) - first)[at.ravel()]
+
+
+def once_a_track(table: pd.DataFrame, track: np.ndarray, counts: Counts) -> pd.DataFrame:
+    """One row a track (as `tracks` numbers them): the place of it that wins most (the largest, where none is alive),
+    with `n_frames`, the number of its places, and `won` for all its alive ones put right together.
+
+    counts: of all images at the last look.
+    """
     if not len(table):
         return table.assign(n_frames=0)
-    track = tracks(table, groups)
+    _, track = np.unique(track, return_inverse=True)
     alive = table.alive.to_numpy(bool)
     now = np.where(alive, [course[-1] for course in table.course_pixels], 0)
     pixels = np.bincount(track, now)

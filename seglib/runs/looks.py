@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seglib.exceptions import InputError
@@ -30,7 +30,7 @@ AS_IT_IS = "as it is"  # the transform that changes nothing
 class Look:
     """name: what it is called on screen. step: of the validation; None for a transform. kind: checkpoint, run or
     transform. regions: image, and the columns of `seglib.errors.regions`. images: those it judged, wrong or not.
-    counts: pixels of all of them added up."""
+    counts: pixels of all of them added up. groups: image -> its movie."""
 
     name: str
     run_id: str
@@ -39,6 +39,7 @@ class Look:
     regions: pd.DataFrame
     images: frozenset[str]
     counts: Counts
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 def of_run(run: Run, which: int | str = "best", most: int = MOST) -> list[Look]:
@@ -67,7 +68,7 @@ def of_transforms(job: Job) -> list[Look]:
     for name in order:
         own, table = scores[scores["transform"] == name], parts.get(name, regions.iloc[:0])
         table = table.drop(columns="transform").reset_index(drop=True)
-        found.append(Look(name, run_id, None, "transform", table, frozenset(own.image), _counts(own)))
+        found.append(Look(name, run_id, None, "transform", table, frozenset(own.image), _counts(own), _groups(own)))
     return found
 
 
@@ -134,7 +135,11 @@ def _has_regions(run: Run, step: int) -> bool:
 
 def _look(run: Run, step: int, name: str, kind: str) -> Look:
     scores, regions = validation.scores(run, step), validation.regions(run, step)
-    return Look(name, run.id, step, kind, regions, frozenset(scores.image), _counts(scores))
+    return Look(name, run.id, step, kind, regions, frozenset(scores.image), _counts(scores), _groups(scores))
+
+
+def _groups(scores: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(scores.image, scores.group))
 
 
 def _counts(scores: pd.DataFrame) -> Counts:

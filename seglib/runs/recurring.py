@@ -87,7 +87,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Recurring:
-    """table: as `seglib.errors.recurrence.recurrent` makes it. names: of the looks, the last is in view. counts:
+    """table: as `seglib.errors.recurrence.recurrent` makes it, and `track`, the number of a mistake that goes through
+    the frames of a movie (`seglib.errors.frames`). names: of the looks, the last is in view. counts:
     of that one, all images added up; n_images: that it judged. left_out: regions below MIN_PIXELS, in all looks."""
 
     table: pd.DataFrame
@@ -99,6 +100,7 @@ class Recurring:
 
 def follow(found: list[Look], progress: Callable[[float], None] = lambda share: None, *, least: int = 2) -> Recurring:
     """Raises InputError for fewer looks than `least`: in one alone nothing can come back."""
+    from seglib.errors.frames import tracks
     from seglib.errors.recurrence import recurrent
 
     if len(found) < least:
@@ -107,6 +109,8 @@ def follow(found: list[Look], progress: Callable[[float], None] = lambda share: 
     names = [look.name for look in found]
     now = found[-1]
     table = recurrent(large, names, progress, counts=now.counts, images=[look.images for look in found])
+    groups = {image: movie for look in found for image, movie in look.groups.items()}
+    table["track"] = tracks(table, groups)
     left_out = sum(len(look.regions) for look in found) - sum(map(len, large))
     return Recurring(table, names, now.counts, len(now.images), left_out)
 

@@ -34,12 +34,12 @@ class Spot:
         return table[within(table, self.sizes, self.grid, self.bins) & (table.kind == self.kind)]
 
 
-def chosen(scene: Scene, found: Recurring, which: str) -> Spot | None:
-    """The spot that is chosen, if it is one of what is shown."""
+def chosen(scene: Scene, found: Recurring, which: str, stamp: str) -> Spot | None:
+    """The spot that is chosen, if it is one of what is shown. stamp: of the looks `found` was found in."""
     kept = st.session_state.get(_SPOT)
     if kept is None:
         return None
-    view, sizes = _of(scene, found)
+    view, sizes = _of(scene, found, stamp)
     kind, number = kept
     if kind not in _kinds(which) or number not in spots_of(view, kind):
         return None
@@ -47,9 +47,9 @@ def chosen(scene: Scene, found: Recurring, which: str) -> Spot | None:
     return Spot(f"{kind}{number}", place_words(view, number), kind, bins, view.bins, sizes)
 
 
-def draw(scene: Scene, found: Recurring, which: str) -> None:
+def draw(scene: Scene, found: Recurring, which: str, stamp: str) -> None:
     st.markdown("**Where in the field of view**")
-    view, _ = _of(scene, found)
+    view, _ = _of(scene, found, stamp)
     for kind in _kinds(which):
         _map(view, kind, which == "Both")
     a_group = "a group counts once, where most of its images are wrong"
@@ -109,12 +109,12 @@ def _kinds(which: str) -> list[str]:
     return [kind for kind, name in KINDS.items() if which in (name, "Both")]
 
 
-def _of(scene: Scene, found: Recurring) -> tuple[FieldMap, dict[str, tuple[int, int]]]:
-    return _field(scene.predicted.stamp, len(scene.indices), id(found), scene, found)
+def _of(scene: Scene, found: Recurring, stamp: str) -> tuple[FieldMap, dict[str, tuple[int, int]]]:
+    return _field(scene.predicted.stamp, len(scene.indices), stamp, scene, found)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _field(stamp: str, n_images: int, identity: int, _scene: Scene, _found: Recurring):
+def _field(stamp: str, n_images: int, looks: str, _scene: Scene, _found: Recurring):
     """The map of what is wrong in the look in view, and the sizes of its images."""
     sizes = {image: size for image, size in _scene.predicted.sizes().items() if image in _scene.indices}
     table = _found.table

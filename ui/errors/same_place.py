@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
+from seglib.errors.frames import once_a_track
 from seglib.exceptions import InputError
 from seglib.runs.predicted import STORED_THRESHOLD
 from seglib.runs.recurring import MIN_PIXELS, Recurring
@@ -19,7 +20,8 @@ SHOWN = 36
 MANY = {"checkpoint": "checkpoints", "run": "runs", "transform": "transforms"}
 KINDS = {"False positives": "fp", "Misses": "fn"}
 RANKS = {"IoU won if fixed": "won", "Persistence": "persistence", "Age": "age"}
-_LOOKS, _KIND, _RANK, _LEAST = (f"errors_back_{x}" for x in ("looks", "kind", "rank", "least"))
+_LOOKS, _KIND, _RANK, _LEAST, _FRAMES = (f"errors_back_{x}" for x in ("looks", "kind", "rank", "least", "frames"))
+_ABOUT_FRAMES = "A mistake that goes through the frames of one movie is one card, and its IoU that of all of them."
 
 
 def draw(shown: Shown) -> None:
@@ -35,7 +37,7 @@ def draw(shown: Shown) -> None:
         st.error(literal(error), icon=":material/error:")
         return
     if found is not None:
-        _shown(scene, kind, found, head)
+        _shown(scene, kind, found, head, asked.stamp())
 
 
 def _switch(label: str, options: list[str], key: str, named=str, about: str | None = None) -> str:
@@ -44,23 +46,30 @@ def _switch(label: str, options: list[str], key: str, named=str, about: str | No
     )
 
 
-def _shown(scene: Scene, kind: str, found: Recurring, head) -> None:
+def _shown(scene: Scene, kind: str, found: Recurring, head, stamp: str) -> None:
     n = len(found.names)
     with head:
         which = _switch("Which", [*KINDS, "Both"], _KIND)
         ranks = [name for name in RANKS if kind == "checkpoint" or name != "Age"]  # runs come in no order
         rank = _switch("Ranked by", ranks, f"{_RANK}_{kind}")
         least = st.number_input(f"In at least … of {n}", 1, n, min(2, n), key=f"{_LEAST}_{kind}_{n}", width=130)
+        movies = scene.scores.group.nunique() < len(scene.scores)
+        together = movies and st.toggle("Frames of a movie as one", value=True, key=_FRAMES, help=_ABOUT_FRAMES)
     table = found.table
     table = table[table.image.isin(scene.indices) & (table.kind == KINDS.get(which, table.kind))]
     _summary(kind, found, table)
     halves = st.grid(2, min_column_width=420, gap="medium")
-    spot = field_view.chosen(scene, found, which)
+    spot = field_view.chosen(scene, found, which, stamp)
+    again = spot.inside(table) if spot else table
+    again = again[again.n_seen >= least]
+    if together:
+        again = once_a_track(again, again.track.to_numpy(), found.counts)
     with halves.cell():
-        _gallery(scene, kind, found, spot.inside(table) if spot else table, rank, least, spot)
+        key = f"{kind}_{which}_{rank}_{least}_{spot.key if spot else 'all'}_{together}"
+        _gallery(scene, kind, found, ranked(again, rank), key, spot.words if spot else "")
     with halves.cell():
         _chart(kind, found, table)
-        field_view.draw(scene, found, which)
+        field_view.draw(scene, found, which, stamp)
 
 
 def _summary(kind: str, found: Recurring, table: pd.DataFrame) -> None:
@@ -74,22 +83,24 @@ def _summary(kind: str, found: Recurring, table: pd.DataFrame) -> None:
     )
 
 
-def _gallery(scene: Scene, kind: str, found: Recurring, table: pd.DataFrame, rank: str, least: int, spot) -> None:
-    again = table[table.n_seen >= least]
-    if not len(again):
+def _gallery(scene: Scene, kind: str, found: Recurring, table: pd.DataFrame, key: str, place: str) -> None:
+    """table: ranked. place: the spot it is confined to, in words."""
+    if place:
+        st.markdown(f":material/filter_alt: Only around **{place}**. Click the spot again for everything.")
+    if not len(table):
         st.info("No such mistake came back at the same place.", icon=":material/check:")
         return
-    top = ranked(again, rank).head(SHOWN)
+    top = table.head(SHOWN)
     notes = [note(row, kind, len(found.names)) for row in top.itertuples()]
     courses = [[int(px) for px in course] for course in top.course_pixels]
-    key = f"errors_back_{kind}_{rank}_{least}_{spot.key if spot else 'all'}_{'_'.join(sorted(set(top.kind)))}"
     with st.container(height=620, border=False):
         stored = replace(scene, threshold=STORED_THRESHOLD)
-        region_gallery(stored, top, key=key, notes=notes, size_px=150, courses=courses)
-    told = f"The first {len(top)} of {len(again):,}. " if len(again) > len(top) else ""
+        region_gallery(stored, top, key=f"errors_back_{key}", notes=notes, size_px=150, courses=courses)
+    told = f"The first {len(top)} of {len(table):,}. " if len(table) > len(top) else ""
     st.caption(
         f"{told}IoU if fixed: what the pooled IoU of the {found.n_images} images ({found.counts.iou:.4f}) would gain, "
-        f"were this one place right. Bars: its size in each of the {MANY[kind]}, in order; a dash = not wrong there."
+        f"were this place alone put right{', in all its frames' if 'n_frames' in top else ''}. Bars: its size in each "
+        f"of the {MANY[kind]}, in order; a dash = not wrong there."
     )
 
 
