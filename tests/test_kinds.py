@@ -94,10 +94,10 @@ def test_what_is_equal_in_size_is_told_apart_by_its_look_alone():
 
 
 def activations_of(planted: pd.Series, n_maps: int = 16) -> dict[str, np.ndarray]:
-    """What a network might say: 16 maps of very different strength, some of which tell the two kinds apart."""
+    """What a network might say: 16 maps of very different strength, which tell the two kinds apart."""
     rng = np.random.default_rng(1)
     strength = np.exp2(rng.uniform(-6, 6, n_maps))
-    sign = rng.choice([-5.0, 0.0, 5.0], n_maps)
+    sign = rng.choice([-8.0, 8.0], n_maps)
     values = strength * (rng.normal(0, 1, (len(planted), n_maps)) + np.outer(planted - 0.5, sign))
     return {f"f{i}": values[:, i] for i in range(n_maps)}
 
@@ -293,7 +293,11 @@ def test_growth_counts_each_source_and_its_share():
         ([31, 5], "shrank from 31 in a to 5 in b"),
         ([0, 5], "new: 0 in a, 5 in b"),
         ([5, 0], "gone: 5 in a, 0 in b"),
-        ([5, 9, 5], "5 in a and in c"),
+        ([5, 9, 5], "about as many, 5 in a and 5 in c"),
+        ([100, 91], "about as many, 100 in a and 91 in b"),
+        ([100, 89], "shrank from 100 in a to 89 in b"),
+        ([3, 1], "about as many, 3 in a and 1 in b"),
+        ([0, 7, 0], "none in a and in c"),
         ([5], ""),
     ],
 )

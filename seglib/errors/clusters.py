@@ -19,16 +19,17 @@ import pandas as pd
 from scipy.cluster.hierarchy import ClusterNode, fcluster, linkage, to_tree
 from scipy.spatial.distance import cdist
 
-from seglib.errors.descriptors import descriptors
+from seglib.errors.descriptors import NETWORK_WEIGHT, descriptors, network_columns
 from seglib.exceptions import InputError
 
 MAX_CLUSTERS = 8  # a kind
 MIN_PIXELS = 4  # the look of smaller regions says nothing
 MIN_GAP = 0.05  # silhouette above that of one normal cloud; below it the regions are such a cloud
-VISIBLE = 1.6  # two kinds differ by at least so much; 1 is a difference that one sees
+VISIBLE = 1.6  # two kinds differ by at least so much, and by more where a network adds its part; 1 is what one sees
 MIN_SILHOUETTE = 0.1  # of the two halves of a group that is split
-LEAST_VISIBLE, CLEAR_SILHOUETTE = 1.0, 0.5  # less is enough where nothing lies between the halves
+LEAST_VISIBLE, CLEAR_SILHOUETTE = 1.0, 0.65  # less is enough where nothing lies between the halves
 _LEAST_SHARE = 0.01  # of the sample that makes a group
+_CUTS = 12  # into so many groups at most, to see whether there are any
 _TREE_SIZE = 800
 _FAR = 8.0  # further from its centre than half of them by so many times what a quarter is: like no other
 EXAMPLES = 6
@@ -89,7 +90,8 @@ def grouped(table: pd.DataFrame, max_clusters: int = MAX_CLUSTERS, min_pixels: i
         part = table[(table.kind == kind) & (table.n_pixels >= min_pixels)]
         if len(part):
             part = part.sort_values(_order(part), kind="stable", ignore_index=True)
-            member, distance = _group(descriptors(part), part.n_pixels.to_numpy(), max_clusters)
+            visible = np.hypot(VISIBLE, NETWORK_WEIGHT) if network_columns(part) else VISIBLE
+            member, distance = _group(descriptors(part), part.n_pixels.to_numpy(), max_clusters, visible)
             part = part.assign(cluster=member, distance=distance)
             found += [part[member == k] for k in np.unique(member)]
     found.sort(key=lambda part: (part.cluster.iloc[0] < 0, -int(part.n_pixels.sum())))
@@ -106,10 +108,12 @@ def _order(part: pd.DataFrame) -> list[str]:
     return [name for name in ("image", "source", "region") if name in part]
 
 
-def _group(points: np.ndarray, n_pixels: np.ndarray, max_clusters: int) -> tuple[np.ndarray, np.ndarray]:
+def _group(
+    points: np.ndarray, n_pixels: np.ndarray, max_clusters: int, visible: float
+) -> tuple[np.ndarray, np.ndarray]:
     """(n,) number of the group of each point, -1 = an outlier, and (n,) its distance from the centre."""
     chosen = _sample(n_pixels)
-    best = _cut(points[chosen], max_clusters)
+    best = _cut(points[chosen], max_clusters, visible)
     centres = np.array([points[chosen][best == k].mean(0) for k in range(best.max() + 1)])
     away = cdist(points, centres)
     member = away.argmin(1)
@@ -118,7 +122,7 @@ def _group(points: np.ndarray, n_pixels: np.ndarray, max_clusters: int) -> tuple
     for k in range(len(centres)):
         mine = member == k
         usual, wide = np.quantile(distance[mine], (0.5, 0.75)) if mine.any() else (1.0, 1.0)
-        far |= mine & (distance > max(usual + _FAR * max(wide - usual, 0.2 * usual), VISIBLE))
+        far |= mine & (distance > max(usual + _FAR * max(wide - usual, 0.2 * usual), visible))
         distance[mine] /= max(usual, 1e-9)
     return np.where(far, -1, member), distance
 
@@ -133,13 +137,13 @@ def _sample(n_pixels: np.ndarray) -> np.ndarray:
     return np.unique(by_size[np.searchsorted(heights, places).clip(max=len(by_size) - 1)])
 
 
-def _cut(sample: np.ndarray, max_clusters: int) -> np.ndarray:
+def _cut(sample: np.ndarray, max_clusters: int, visible: float) -> np.ndarray:
     """(n,) numbers 0, 1, … of the groups of a sample."""
     member = np.zeros(len(sample), int)
     if len(sample) < 4:
         return member
     tree, distances = linkage(sample, "ward"), cdist(sample, sample)
-    if not _structured(sample, tree, distances, max_clusters):
+    if not _structured(sample, tree, distances):
         return member
     least = max(2, round(_LEAST_SHARE * len(sample)))
     waiting, n_groups = [to_tree(tree)], 1
@@ -147,7 +151,7 @@ def _cut(sample: np.ndarray, max_clusters: int) -> np.ndarray:
         node = max(waiting, key=lambda node: node.dist)
         waiting.remove(node)
         halves = _halves(node, least)
-        if halves is None or not _distinct(sample, distances, *halves):
+        if halves is None or not _distinct(sample, distances, visible, *halves):
             continue
         member[halves[1].pre_order()] = n_groups
         n_groups += 1
@@ -155,12 +159,12 @@ def _cut(sample: np.ndarray, max_clusters: int) -> np.ndarray:
     return member
 
 
-def _structured(sample: np.ndarray, tree: np.ndarray, distances: np.ndarray, most: int) -> bool:
+def _structured(sample: np.ndarray, tree: np.ndarray, distances: np.ndarray) -> bool:
     """Whether some cut is better than that of one normal cloud of the same size and covariance, always the same."""
     values, axes = np.linalg.eigh(np.atleast_2d(np.cov(sample.T)))
     cloud = np.random.default_rng(0).normal(size=sample.shape) * np.sqrt(values.clip(min=0)) @ axes.T
     by_chance, far = linkage(cloud, "ward"), cdist(cloud, cloud)
-    ks = range(2, min(most, len(sample) // 2) + 1)
+    ks = range(2, min(_CUTS, len(sample) // 2) + 1)
     return any(_quality(tree, distances, k) - max(_quality(by_chance, far, k), 0.0) >= MIN_GAP for k in ks)
 
 
@@ -179,14 +183,14 @@ def _halves(node: ClusterNode, least: int) -> tuple[ClusterNode, ClusterNode] | 
     return None
 
 
-def _distinct(sample: np.ndarray, distances: np.ndarray, *halves: ClusterNode) -> bool:
+def _distinct(sample: np.ndarray, distances: np.ndarray, visible: float, *halves: ClusterNode) -> bool:
     """Whether two groups differ by what one sees, and are not two ends of one thing."""
     a, b = (np.array(half.pre_order()) for half in halves)
     both = np.concatenate([a, b])
     side = np.repeat([0, 1], [len(a), len(b)])
     gap = silhouette(distances[np.ix_(both, both)], side)
     away = np.linalg.norm(sample[a].mean(0) - sample[b].mean(0))
-    return (away >= VISIBLE and gap >= MIN_SILHOUETTE) or (away >= LEAST_VISIBLE and gap >= CLEAR_SILHOUETTE)
+    return (away >= visible and gap >= MIN_SILHOUETTE) or (away >= LEAST_VISIBLE and gap >= CLEAR_SILHOUETTE)
 
 
 def silhouette(distances: np.ndarray, member: np.ndarray) -> float:

@@ -40,7 +40,7 @@ FEATURES = {
     "focus": (("focus",), lambda t: t.focus / 1.5, 0.7),
 }
 WHOLE = ("missed_cell", "missed_bud", "hallucinated_cell")
-NETWORK_WEIGHT = 1.5  # of all activations together; one number of FEATURES weighs about 1
+NETWORK_WEIGHT = 1.25  # of all activations together; one number of FEATURES weighs about 1
 LOOKS = ("solidity", "thickness_px", "brightness", "roughness", "rough_around", "focus")
 _CUT = 3.0
 _AXES, _LEAST_VARIANCE = 6, 0.04  # principal axes at most, and the share of the variance from which one is kept

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+_CHANCE = 0.1  # share by which a count may change without being said to grow
+
 
 def growth(members: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
     """One row a cluster and source, in the order of the sources: cluster, source, count, n_pixels, share, iou.
@@ -25,13 +27,16 @@ def growth(members: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
 
 
 def told(counts: list[int], names: list[str]) -> str:
-    """`grew from 12 in run a to 31 in run b`: the first against the last; '' for a single one."""
+    """`grew from 12 in run a to 31 in run b`: the first against the last; '' for a single one. A change of less than a
+    tenth, or of one or two, is none: so many come and go from seed to seed."""
     if len(counts) < 2:
         return ""
     first, last = counts[0], counts[-1]
-    if first == last:
-        return f"{first} in {names[0]} and in {names[-1]}"
+    if first and last and abs(last - first) <= max(2, _CHANCE * first):
+        return f"about as many, {first} in {names[0]} and {last} in {names[-1]}"
     verb = "new" if not first else "gone" if not last else "grew" if last > first else "shrank"
+    if first == last:
+        return f"none in {names[0]} and in {names[-1]}"
     if verb in ("new", "gone"):
         return f"{verb}: {first} in {names[0]}, {last} in {names[-1]}"
     return f"{verb} from {first} in {names[0]} to {last} in {names[-1]}"
