@@ -24,7 +24,7 @@ def claim(d: Difference) -> str:
             f"{d.a} and {d.b}: {_signed(d.points)} points {d.scope}, {_seeds(d)}; "
             f"too few val images for an interval, so no claim."
         )
-    interval = f"95 % interval {_plain(d.low)} to {_plain(d.high)}, {d.scope}, {_seeds(d)}"
+    interval = f"95 % interval {plain(d.low)} to {plain(d.high)}, {d.scope}, {_seeds(d)}"
     if round(d.low, 1) <= 0:  # as it stands on the screen: an interval from 0.0 allows no claim
         return f"{d.a} and {d.b} cannot be told apart: difference {_signed(d.points)} points, {interval}{_doubt(d)}."
     if doubt := _doubt(d):
@@ -71,14 +71,14 @@ def _doubt(d: Difference) -> str:
         shown = ", ".join(_signed(value) for _, value in d.per_seed)
         return f"; its seeds disagree ({shown})"
     if d.seed_low is not None and d.seed_low <= 0:
-        return f"; over seeds the interval is {_plain(d.seed_low)} to {_plain(d.seed_high)}"
+        return f"; over seeds the interval is {plain(d.seed_low)} to {plain(d.seed_high)}"
     return ""
 
 
 def _over_seeds(d: Difference) -> str:
     if d.seed_low is None:
         return "" if d.n_seeds > 1 else ": another seed may turn it"
-    return f", over seeds {_plain(d.seed_low)} to {_plain(d.seed_high)}"
+    return f", over seeds {plain(d.seed_low)} to {plain(d.seed_high)}"
 
 
 def _are_far_apart(d: Difference) -> bool:
@@ -88,11 +88,11 @@ def _are_far_apart(d: Difference) -> bool:
 
 
 def _by_seed(d: Difference) -> str:
-    *others, last = (_plain(value) for _, value in d.per_seed)
+    *others, last = (plain(value) for _, value in d.per_seed)
     seeds = "both seeds" if d.n_seeds == 2 else f"each of {d.n_seeds} seeds"
     return (
         f"{d.a} is ahead of {d.b} with {seeds}, by {', '.join(others)} and {last} points: how far depends on the seed. "
-        f"Of their mean, {_plain(d.points)}, the 95 % interval is {_plain(d.low)} to {_plain(d.high)}, {d.scope}."
+        f"Of their mean, {plain(d.points)}, the 95 % interval is {plain(d.low)} to {plain(d.high)}, {d.scope}."
     )
 
 
@@ -101,10 +101,10 @@ def _seeds(d: Difference) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{_plain(value)}" if value < 0 else f"+{value:.1f}"
+    return f"{plain(value)}" if value < 0 else f"+{value:.1f}"
 
 
-def _plain(value: float | None) -> str:
+def plain(value: float | None) -> str:
     """One decimal, a real minus sign; never −0.0."""
     rounded = round(value or 0.0, 1) + 0.0
     return f"−{-rounded:.1f}" if rounded < 0 else f"{rounded:.1f}"

@@ -12,7 +12,7 @@ from seglib.errors.compare import Changes
 from seglib.exceptions import InputError
 from seglib.experiments import runs_table
 from seglib.experiments.answers import BEST_OF_SEEN, Difference
-from seglib.experiments.wording import claim
+from seglib.experiments.wording import claim, plain
 from ui import delta, navigation, opened, progress, state
 from ui.components.gallery import gallery
 from ui.errors import against_charts, against_images, beside, changed, source
@@ -140,9 +140,10 @@ def _sentence(text: str) -> str:
 
 
 def _interval(found: Difference) -> str:
+    """Rounded as the sentence below rounds it, so that the two never seem to disagree."""
     if found.low is None or found.high is None:
         return "too few images for an interval"
-    return f"95 %: {against_charts.signed(found.low / 100)} to {against_charts.signed(found.high / 100)}"
+    return f"95 %: {plain(found.low)} to {plain(found.high)} points"
 
 
 # ---- what changed, in pixels

@@ -126,8 +126,10 @@ def _predictions(run: Run, chosen: Predicted, asked: str, runs: Sequence[Run], d
     if asked != CHECKPOINT:
         of = next(r for r in runs if r.id == asked)
         which = chosen.which if chosen.split == "val" or of.has_checkpoint(chosen.which) else "best"
-    found = source.of_split(of, which, chosen.split, data, "errors_beside")
-    return found or (predicted.of_validation(of, which) if chosen.split == "val" else None)
+    if chosen.split != "val":
+        return source.of_split(of, which, chosen.split, data, "errors_beside")
+    kept = predicted.of_validation(of, which)
+    return (source.of_split(of, which, "val", data, "errors_beside") or kept) if len(kept.scores()) else kept
 
 
 def _in_common(chosen: Predicted, other: Predicted) -> bool:
@@ -135,9 +137,9 @@ def _in_common(chosen: Predicted, other: Predicted) -> bool:
     mine, theirs = (set(scene.scores_of(p).image) for p in (chosen, other))
     shared, name = mine & theirs, f"**{literal(other.run.name)}**"
     if not shared:
+        why = "it had others to validate on" if theirs else "it has no validation set"
         st.warning(
-            f"{name} has predicted none of these {len(mine)} {chosen.split} images: it had others to validate on.",
-            icon=":material/compare:",
+            f"{name} has predicted none of these {len(mine)} {chosen.split} images: {why}.", icon=":material/compare:"
         )
     elif len(shared) < len(mine):
         st.caption(
