@@ -24,6 +24,7 @@ from ui.errors import (
     same_place,
     scene,
     source,
+    triage,
 )
 from ui.errors.words import slug
 from ui.literal import literal
@@ -34,10 +35,15 @@ SECTIONS = {
     "What drives it": drivers.draw,
     "Same place": same_place.draw,
     "Same kind": same_kind.draw,
+    "Label or model?": triage.draw,
     "Against another run": against.draw,
 }
 _SECTION, _LOOK = "errors_section", "errors_look"
-WITHOUT_MEASURED = {"Same place", "Against another run"}  # needs no regions of all images at the threshold in view
+WITHOUT_MEASURED = {
+    "Same place",
+    "Label or model?",
+    "Against another run",
+}  # need no regions
 
 
 def main() -> None:

@@ -35,6 +35,7 @@ KINDS: dict[str, str] = {
     "ceiling": "seglib.runs.ceilings:job",
     "version": "seglib.runs.acting_jobs:version",
     "export": "seglib.runs.acting_jobs:export",
+    "suggestions": "seglib.runs.suspects:suggestions",
     "demo": "seglib.runs.tasks:demo",
     "survey": "seglib.runs.tasks:survey",
     "recognise": "seglib.runs.imports:recognise",
@@ -154,7 +155,7 @@ def _prepare(job: Job, kind: str, inputs: dict[str, Any]) -> None:
 def _stamps(inputs: dict[str, Any]) -> list[Any]:
     """What lies behind the paths among the inputs, so that a changed file or a newer checkpoint is a new job."""
     found: list[Any] = []
-    for key in ("images", "run", "data"):
+    for key in ("images", "run", "runs", "data"):
         value = inputs.get(key)
         for path in value if isinstance(value, list) else [value] if isinstance(value, str) else []:
             found += _stamp(Path(path), inputs)

@@ -88,7 +88,8 @@ function onPageKey(v, event) {
   const path = event.composedPath(), from = path[0];
   if (v.canvases.includes(from)) return onKey(v, event);
   if (from !== document.body && (!path.includes(v.root) || from.matches("input"))) return;
-  const isMistakeKey = (event.key === "n" || event.key === "p") && v.camera && shownRegions(v).length;
+  const theirs = window.seglibTriage?.isConnected && !path.includes(v.root); // where places are judged, n and p go through those
+  const isMistakeKey = (event.key === "n" || event.key === "p") && !theirs && v.camera && shownRegions(v).length;
   if (isMistakeKey) ACTS[event.key](v);
   else if (!imageKey(v, event)) return;
   event.preventDefault();
