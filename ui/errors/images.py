@@ -37,13 +37,23 @@ def choose(scene: Scene, scores: pd.DataFrame, measured: Measured | None = None)
         st.info(f"None of the {len(table):,} images passes these filters.", icon=":material/filter_alt:")
         return image, found
     above = st.container()
-    on_page = _page(found, image, (order, filters))
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        on_page, first = _page(found, image, (order, filters))
+        _counted(first, len(on_page), len(found), len(table))
     with above:
-        _strip(scene, on_page, image, order, len(found), len(table))
+        _strip(scene, on_page, image, order)
     return image, found
 
 
-def _strip(scene: Scene, rows: pd.DataFrame, image: str, order: str, n_listed: int, n_all: int) -> None:
+def _counted(first: int, n_here: int, n_listed: int, n_all: int) -> None:
+    """Which part of the list is drawn, and how many passed the filters; nothing where that is all."""
+    part = f"Images {first + 1:,} to {first + n_here:,} of {n_listed:,}" if n_here < n_listed else ""
+    passed = f"{n_listed:,} of {n_all:,} images pass the filters" if n_listed < n_all else ""
+    if part or passed:
+        st.caption(". ".join(text for text in (part, passed) if text) + ".")
+
+
+def _strip(scene: Scene, rows: pd.DataFrame, image: str, order: str) -> None:
     picked = gallery(
         [_item(scene, row, order) for row in rows.itertuples()],
         key="errors_images",
@@ -54,9 +64,6 @@ def _strip(scene: Scene, rows: pd.DataFrame, image: str, order: str, n_listed: i
         outlines=True,
         toggle="Mark the mistakes",
     ).pick
-    if n_listed < n_all or len(rows) < n_listed:
-        first = f"{len(rows)} of them here. " if len(rows) < n_listed else ""
-        st.caption(f"{n_listed:,} of {n_all:,} images. {first}".strip())
     if picked is not None and picked != scene.indices[image]:
         scenes.show(scene.data.records[picked].image)
         st.rerun()
@@ -103,18 +110,19 @@ def _clear() -> None:
             st.session_state[key] = value
 
 
-def _page(found: pd.DataFrame, image: str, what: tuple) -> pd.DataFrame:
-    """The rows of one page. The page follows the image in view until the person turns it."""
+def _page(found: pd.DataFrame, image: str, what: tuple) -> tuple[pd.DataFrame, int]:
+    """The rows of one page, and how many come before. The page follows the image in view until the person turns it."""
     pages = -(-len(found) // PER_PAGE)
     if pages < 2:
-        return found
+        return found, 0
     at = found.image.tolist().index(image) if (found.image == image).any() else 0
     # another place is another widget: one that is there keeps its page whatever its default says
     number, place = st.session_state.get(_PAGE_OF, (0, None))
     if place != (image, what):
         number, place = st.session_state[_PAGE_OF] = (number + 1, (image, what))
     page = st.pagination(pages, default=at // PER_PAGE + 1, key=f"errors_images_page_{number}")
-    return found.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
+    first = (page - 1) * PER_PAGE
+    return found.iloc[first : first + PER_PAGE], first
 
 
 def _item(scene: Scene, row, order: str) -> dict:
