@@ -43,7 +43,7 @@ function take(v, image, labels, q, q2) {
   const before = v.image ?? KEPT.get(v.data.key)?.size, { width, height } = image;
   if (v.image?.width !== width || v.image.height !== height) { v.layer = {}; v.base = new OffscreenCanvas(width, height); }
   if (!labels) for (const name of ["truth", "errors", "errors2"]) delete v.layer[name];
-  if (v.labels !== labels) v.kinds = labels && Uint8Array.from(labels, (id) => id === INVALID ? NOT_COUNTED : id ? 1 : 0);
+  if (v.labels !== labels) v.kinds = labels && kindsOf(labels);
   const thresholded = (run, values) => !values ? null : run?.q === values && run.labels === labels ? run : new Thresholded(values, labels);
   Object.assign(v, { own: thresholded(v.own, q), other: thresholded(v.other, q2), labels });
   if (v.image !== image) {
@@ -117,6 +117,8 @@ function draw(v) {
   if (flying(v)) ask(v);
   if (!v.camera || v.camera.fit) v.camera = fitted(v);
   const { root, camera } = v, ratio = devicePixelRatio || 1, [canvas, x, y] = v.pointer ?? [];
+  v.seen = seenOf(v);
+  showAll(v);
   v.hover = canvas ? place(v, canvas, { clientX: x, clientY: y })[1] : null;
   for (const canvas of v.canvases) drawPanel(v, canvas, ratio);
   KEPT.set(v.data.key, { camera: { ...camera }, size: { width: v.image.width, height: v.image.height }, style: v.style, filter: v.filter, opacity: v.opacity, contrast: v.contrast, side: v.side });
@@ -133,6 +135,19 @@ function scaled(canvas) {  // -> [width, height, context] in CSS pixels, cleared
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, w, h);
   return [w, h, context];
+}
+
+// The part of the image that the panels show, in whole pixels and a few more.
+function seenOf(v) {
+  const { row, col, zoom } = v.camera, [w, h] = size(v), { width, height } = v.image, slack = 2;
+  const low = (at, half) => Math.max(0, Math.floor(at - half / zoom) - slack), high = (at, half, most) => Math.min(most, Math.ceil(at + half / zoom) + slack);
+  const x = low(col, w / 2), y = low(row, h / 2);
+  return { x, y, w: Math.max(0, high(col, w / 2, width) - x), h: Math.max(0, high(row, h / 2, height) - y) };
+}
+
+function showAll(v) {
+  if (!within(v.seen, v.baseRight)) paintBase(v);
+  for (const name of Object.keys(v.layer)) v.layer[name].show(v.seen);
 }
 
 function drawPanel(v, canvas, ratio) {

@@ -170,15 +170,25 @@ def of_other(scene: Scene, image: str) -> ImageView | None:
 def _of_image(stamp: str, image: str, tag: str, threshold: float, _scene: Scene) -> ImageView:
     row, index = _scene.rows[image], _scene.indices[image]
     sample, q = opened.sample(_scene.data, index), _scene.predicted.q(row)
-    measured = measure([case(sample, q)], threshold)
     at_half = count(q, sample.mask, sample.valid, STORED_THRESHOLD)
     changed = at_half != predicted.counts(_scene.scores.iloc[[row]])[0]
+    known = threshold == STORED_THRESHOLD and not changed and _stored_of(_scene.predicted, image)
+    measured = known or measure([case(sample, q)], threshold)
     return ImageView(measured.regions, measured.pooled(), count(q, sample.mask, sample.valid, threshold), changed)
 
 
 def stored(scene: Scene) -> Measured | None:
     """What lies on disk, at STORED_THRESHOLD whatever the threshold in view; None where nothing does."""
     return _stored(scene.predicted.stamp, scene.predicted)
+
+
+def _stored_of(chosen: Predicted, image: str) -> Measured | None:
+    """The rows of one image: measuring 2048² anew takes most of a second."""
+    stored = _stored(chosen.stamp, chosen)
+    if stored is None or image not in set(stored.budgets.image):
+        return None
+    regions, budgets = stored.regions, stored.budgets
+    return Measured(regions[regions.image == image].reset_index(drop=True), budgets[budgets.image == image])
 
 
 def of_all(scene: Scene) -> Measured | jobs.Job:

@@ -37,16 +37,20 @@ function greyWindow(v) {
   return v.windows[mode ?? (v.image.type === "uint8" ? "full" : "auto")];
 }
 
-function paintBase(v) {
-  const { width, height, values, type } = v.image, [low, high] = greyWindow(v), scale = 255 / (high - low);
+// `seen`: the part that has to be right now, else all of it.
+function paintBase(v, seen = { x: 0, y: 0, w: v.image.width, h: v.image.height }) {
+  const { width, values, type } = v.image, [low, high] = greyWindow(v), scale = 255 / (high - low);
   const grey = (value) => 0xff000000 | (Math.max(0, Math.min(255, (value - low) * scale + 0.5)) | 0) * 0x010101;
-  const context = v.base.getContext("2d"), image = context.createImageData(width, height), out = new Uint32Array(image.data.buffer);
-  if (type === "float32") for (let i = 0; i < out.length; i++) out[i] = grey(values[i]);
-  else {
-    const table = Uint32Array.from(v.windows.histogram.counts, (_, value) => grey(value));
-    for (let i = 0; i < out.length; i++) out[i] = table[values[i]];
+  v.baseRight = seen;
+  if (!seen.w || !seen.h) return;
+  const context = v.base.getContext("2d"), image = context.createImageData(seen.w, seen.h), out = new Uint32Array(image.data.buffer);
+  const table = type === "float32" ? null : Uint32Array.from(v.windows.histogram.counts, (_, value) => grey(value));
+  for (let y = 0, k = 0; y < seen.h; y++) {
+    const from = (seen.y + y) * width + seen.x, to = from + seen.w;
+    if (table) for (let i = from; i < to; i++) out[k++] = table[values[i]];
+    else for (let i = from; i < to; i++) out[k++] = grey(values[i]);
   }
-  context.putImageData(image, 0, 0);
+  context.putImageData(image, seen.x, seen.y);
 }
 
 // ---- the two-handed slider
@@ -85,7 +89,7 @@ function drawHistogram(canvas, { counts, first, step }, from, to, low, high) {
 function contrastSet(v, contrast) {
   v.contrast = contrast;
   if (!v.windows || v.contrasting) return;
-  v.contrasting = requestAnimationFrame(() => { v.contrasting = 0; paintBase(v); showContrast(v); ask(v); });
+  v.contrasting = requestAnimationFrame(() => { v.contrasting = 0; paintBase(v, v.seen); showContrast(v); ask(v); });
 }
 
 function listenContrast(v) {

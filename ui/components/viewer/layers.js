@@ -8,38 +8,57 @@ class Layer {
     this.context = this.canvas.getContext("2d");
   }
 
-  // ids tell objects apart, kinds (one of few numbers a pixel) choose the colours.
-  paint(ids, kinds, colours) {
-    const { width, height } = this, { inside, edge } = colours;
+  // ids tell objects apart, kinds (one of few numbers a pixel) choose the colours. seen: all that has to be right now.
+  paint(ids, kinds, colours, seen) {
+    const { width, height } = this, { inside, edge } = colours, last = width - 1;
     this.image ??= this.context.createImageData(width, height);
     this.out ??= new Uint32Array(this.image.data.buffer);
     const out = this.out;
-    for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++, i++) {
-      const kind = kinds[i], within = inside[kind], line = edge[kind];
-      out[i] = within !== line && atEdge(ids, i, x, y, width, height) ? line : within;
+    for (let y = 0, i = 0; y < height; y++) {
+      const border = y === 0 || y === height - 1;
+      for (let x = 0; x < width; x++, i++) {
+        const kind = kinds[i], within = inside[kind], line = edge[kind];
+        if (within === line) out[i] = within;
+        else if (border || x === 0 || x === last) out[i] = atEdge(ids, i, x, y, width, height) ? line : within;
+        else { const id = ids[i]; out[i] = ids[i - 1] !== id || ids[i + 1] !== id || ids[i - width] !== id || ids[i + width] !== id ? line : within; }
+      }
     }
-    this.context.putImageData(this.image, 0, 0);
+    this.put(seen);
   }
 
   // As paint, where only `changed` pixels have other kinds than at the last call; their neighbours' edges follow.
-  repaint(ids, kinds, colours, changed) {
+  repaint(ids, kinds, colours, seen, changed) {
     const { width, height, out } = this, { inside, edge } = colours;
-    let top = height, bottom = -1;
-    const again = (i, x, y) => { out[i] = inside[kinds[i]] !== edge[kinds[i]] && atEdge(ids, i, x, y, width, height) ? edge[kinds[i]] : inside[kinds[i]]; };
-    for (const i of changed) {
-      const x = i % width, y = (i - x) / width;
+    const again = (i, x, y) => {
+      const kind = kinds[i], within = inside[kind], line = edge[kind];
+      out[i] = within !== line && atEdge(ids, i, x, y, width, height) ? line : within;
+    };
+    for (let k = 0; k < changed.length; k++) {
+      const i = changed[k], x = i % width, y = (i - x) / width;
       again(i, x, y);
       if (x) again(i - 1, x - 1, y);
       if (x < width - 1) again(i + 1, x + 1, y);
       if (y) again(i - width, x, y - 1);
       if (y < height - 1) again(i + width, x, y + 1);
-      if (y < top) top = y;
-      if (y > bottom) bottom = y;
     }
-    if (bottom < 0) return;
-    top = Math.max(0, top - 1); bottom = Math.min(height - 1, bottom + 1);
-    this.context.putImageData(this.image, 0, 0, 0, top, width, bottom - top + 1);
+    if (changed.length) this.put(seen);
   }
+
+  // To the canvas: the part that is seen, the rest when it comes into view.
+  put(seen = { x: 0, y: 0, w: this.width, h: this.height }) {
+    this.context.putImageData(this.image, 0, 0, seen.x, seen.y, seen.w, seen.h);
+    this.right = seen;
+  }
+
+  show(seen) { if (!within(seen, this.right)) this.put(); }
+}
+
+const within = (a, b) => a.x >= b.x && a.y >= b.y && a.x + a.w <= b.x + b.w && a.y + a.h <= b.y + b.h;
+
+function kindsOf(labels) {
+  const kinds = new Uint8Array(labels.length);
+  for (let i = 0; i < labels.length; i++) kinds[i] = labels[i] === 0 ? 0 : labels[i] === INVALID ? NOT_COUNTED : 1;
+  return kinds;
 }
 
 function atEdge(ids, i, x, y, width, height) {
@@ -67,7 +86,7 @@ class Thresholded {
     if (before === null) { for (let i = 0; i < q.length; i++) this.set(i, q[i] >= cut); return null; }
     this.sort();
     const changed = this.sorted.subarray(this.start[Math.min(before, cut)], this.start[Math.max(before, cut)]);
-    for (const i of changed) this.set(i, q[i] >= cut);
+    for (let k = 0; k < changed.length; k++) this.set(changed[k], q[changed[k]] >= cut);
     return changed.length > q.length / 8 ? null : changed;
   }
 
@@ -130,8 +149,8 @@ function moveLayers(v) {
   for (const [run, suffix] of [[v.own, ""], [v.other, "2"]]) {
     if (!run || run.cut === cutOf(v.threshold)) continue;
     const changed = run.move(cutOf(v.threshold)), how = changed ? "repaint" : "paint";
-    v.layer[`prediction${suffix}`][how](run.predicted, run.predicted, mask, changed);
-    if (run.classes) v.layer[`errors${suffix}`][how](run.classes, run.classes, errors, changed);
+    v.layer[`prediction${suffix}`][how](run.predicted, run.predicted, mask, v.seen, changed);
+    if (run.classes) v.layer[`errors${suffix}`][how](run.classes, run.classes, errors, v.seen, changed);
   }
   ask(v);
 }
