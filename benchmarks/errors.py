@@ -1,10 +1,16 @@
-"""Taking one image's mistakes apart on one thread: our budget and regions, and scikit-image's regionprops.
+"""Taking mistakes apart and following them, on one thread.
 
-    python benchmarks/errors.py [--rounds 15] [--size 512]
+    python benchmarks/errors.py [--rounds 15] [--size 512]           # one image: budget, regions, scikit-image
+    python benchmarks/errors.py --matching [--rounds 3]              # places followed over images and checkpoints
 
 regionprops labels the false positives and the misses and reads box, area, centroid, axes and mean probability: what a
 table of regions needs without its text, its cells or a budget. The contestants take turns, so that a busy
 machine slows all alike; what counts is the median, and processor time beside wall time.
+
+--matching follows made-up mistakes, about 25 an image and checkpoint of which four in five come back, as the page, the
+job and `python -m seglib errors` do (`seglib.errors.recurrence.recurrent`), for growing numbers of images and of
+checkpoints, and one row object a region (`tests/slow_matcher.py`, the method before 0.4) for the smallest. Sizes take
+turns in every round; ratios are to the first row of each block.
 """
 
 # ruff: noqa: E402
@@ -25,10 +31,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 from skimage.measure import label, regionprops_table
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+_ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(_ROOT), str(_ROOT / "tests")]
+import slow_matcher
+
 from seglib.errors.budget import anatomy
+from seglib.errors.recurrence import recurrent
 from seglib.errors.regions import regions
 
 Case = tuple[np.ndarray, np.ndarray]
@@ -68,12 +79,67 @@ METHODS: dict[str, Callable[[np.ndarray, np.ndarray], int]] = {
 }
 
 
+def looks(n_images: int, n_looks: int, per_image: int = 25, size: int = 512, stays: float = 0.8) -> list[pd.DataFrame]:
+    """Tables of regions: in every image `per_image` places that drift; at a look each is there with probability
+    `stays`, else something else is wrong elsewhere."""
+    rng = np.random.default_rng(0)
+    n = n_images * per_image
+    image = np.repeat([f"{i:04d}.png" for i in range(n_images)], per_image)
+    kind, side = rng.choice(["fp", "fn"], n), rng.integers(3, 16, (n, 2))
+    place = rng.integers(0, size - 20, (n, 2))
+    tables = []
+    for _ in range(n_looks):
+        there = rng.random(n) < stays
+        at = np.where(there[:, None], place + rng.integers(-1, 2, (n, 2)), rng.integers(0, size - 20, (n, 2))).clip(0)
+        # a hole in every other row, so that run lengths are not one run
+        codes = ["0 " + " ".join([f"{w - 1} 1"] * (h - 1) + [str(w)]) for h, w in side]
+        columns = {"image": image, "region": np.arange(n), "class": "other", "kind": kind, "rle": codes}
+        columns |= dict(zip(("row", "col", "height", "width"), (*at.T, *side.T)))
+        columns |= {"n_pixels": side.prod(1) - side[:, 0] + 1, "cell_radius_px": 10.0, "probability": 0.8}
+        tables.append(pd.DataFrame(columns))
+    return tables
+
+
+SIZES = {
+    "images, at 10 checkpoints": [(25, 10), (50, 10), (100, 10), (200, 10), (400, 10)],
+    "checkpoints, of 100 images": [(100, 5), (100, 10), (100, 20), (100, 40)],
+}
+
+
+def matching(rounds: int) -> None:
+    tables = {size: looks(*size) for block in SIZES.values() for size in block}
+    followers = dict.fromkeys(tables, recurrent) | {"rows": slow_matcher.recurrent}
+    times: dict[object, list[float]] = {size: [] for size in followers}
+    for _ in range(rounds + 1):
+        for size, follow in followers.items():
+            begun = time.process_time()
+            follow(tables[(25, 10) if size == "rows" else size])
+            times[size].append(time.process_time() - begun)
+    cpu = {size: statistics.median(values[1:]) for size, values in times.items()}
+    for title, block in SIZES.items():
+        print(f"\nmatching by {title}; processor time, median of {rounds}")
+        print(f"{'images':>8}{'checkpoints':>13}{'regions':>10}{'s':>8}{'regions/s':>11}{'x regions':>11}{'x time':>8}")
+        first = block[0]
+        for size in block:
+            n, base = sum(map(len, tables[size])), sum(map(len, tables[first]))
+            print(f"{size[0]:8}{size[1]:13}{n:10}{cpu[size]:8.2f}{n / cpu[size]:11.0f}{n / base:11.1f}", end="")
+            print(f"{cpu[size] / cpu[first]:8.1f}")
+    n = sum(map(len, tables[(25, 10)]))
+    print(f"\none row object a region, {n} regions: {cpu['rows']:.2f} s, {n / cpu['rows']:.0f} regions/s, ", end="")
+    print(f"{cpu['rows'] / cpu[(25, 10)]:.1f} times the time")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--matching", action="store_true")
+    parser.add_argument("--rounds", type=int, help="15; with --matching 3")
     parser.add_argument("--size", type=int, default=512)
     args = parser.parse_args()
     cv2.setNumThreads(1)
+    if args.matching:
+        matching(args.rounds or 3)
+        return
+    args.rounds = args.rounds or 15
     labels, q = case(args.size)
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in METHODS}
     for _ in range(args.rounds + 1):

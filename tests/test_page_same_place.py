@@ -139,6 +139,7 @@ def test_the_map_has_a_ring_on_the_dust_and_says_so_in_words():
         ({"alive": False, "won": np.nan}, "checkpoint", "9 of 10 · gone after step 300 · ~34 px, p 0.82"),
         ({"alive": False, "won": np.nan}, "run", "9 of 10 · right in the one in view · ~34 px, p 0.82"),
         ({"n_looks": 9, "won": 1e-5}, "run", "9 of 9 that saw it (10) · +<0.0001 IoU if fixed · ~34 px, p 0.82"),
+        ({"n_frames": 18}, "run", "9 of 10 · +0.0013 IoU if fixed · 18 frames · ~34 px, p 0.82"),
         ({"probability": np.nan}, "run", "9 of 10 · +0.0013 IoU if fixed · ~34 px"),
     ],
 )

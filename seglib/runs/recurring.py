@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MIN_PIXELS = 4  # smaller crumbs come and go with every step
 AT_ONCE_REGIONS = 15_000  # in all looks: followed in less than a second
+_COLUMNS = 2  # counts up when the table gets another column: what an older version left is no answer
 _TABLE, _NOTE = "recurrent.parquet", "looks.json"
 
 
@@ -74,6 +75,7 @@ class Question:
             "others": [str(run.folder) for run in self.others],
             "made": self.made,
             "stamp": self.stamp(),
+            "columns": _COLUMNS,
         }
 
     @classmethod

@@ -92,12 +92,9 @@ def _map(view: FieldMap, kind: str, named: bool) -> None:
 
 
 def _clicked(key: str, kind: str, numbers: list[int]) -> None:
-    """A click on a ring chooses its spot, a second one everything."""
-    marked = [i for part in st.session_state[key].selection.selected for i in part["data_indices"]
-              if part.get("series_index", 1) == 1]  # fmt: skip
-    if marked and marked[0] < len(numbers):
-        clicked = (kind, numbers[marked[0]])
-        st.session_state[_SPOT] = None if st.session_state.get(_SPOT) == clicked else clicked
+    """A click on a ring chooses its spot; one on a chosen ring takes the mark off it, and everything is shown."""
+    marked = [i for part in st.session_state[key].selection.selected for i in part["data_indices"]]
+    st.session_state[_SPOT] = (kind, numbers[marked[0]]) if marked and marked[0] < len(numbers) else None
 
 
 def _chosen(key: str, kind: str) -> None:

@@ -119,9 +119,10 @@ def note(row, kind: str, n_looks: int) -> str:
         parts.append("right in the one in view")
     if row.won == row.won:
         parts.append(f"+{row.won:.4f} IoU if fixed" if row.won >= 0.00005 else "+<0.0001 IoU if fixed")
-    parts.append(
-        f"~{row.n_pixels:.0f} px" + (f", p {row.probability:.2f}" if row.probability == row.probability else "")
-    )
+    n_frames = getattr(row, "n_frames", 1)
+    parts += [f"{n_frames} frames"] if n_frames > 1 else []
+    sure = f", p {row.probability:.2f}" if row.probability == row.probability else ""
+    parts.append(f"~{row.n_pixels:.0f} px{sure}")
     return " · ".join(parts)
 
 
