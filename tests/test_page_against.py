@@ -35,7 +35,7 @@ def second(run) -> Run:  # noqa: F811
 def test_nothing_stands_beside_a_run_by_itself(run, second):  # noqa: F811
     at = page(data="data", run="tiny")
     assert not at.exception and not at.error
-    assert at.selectbox(key=NAME).value is None and "beside" not in at.query_params
+    assert at.selectbox(key=NAME).value == beside.ALONE and "beside" not in at.query_params
     assert at.selectbox(key=NAME).options[0] == beside.NOTHING
 
 
@@ -55,7 +55,7 @@ def test_another_run_is_chosen_and_stands_in_the_url(run, second):  # noqa: F811
 def test_nonsense_in_the_url_is_one_line(run, second, asked, said):  # noqa: F811
     at = page(data="data", run="tiny", beside=asked)
     assert not at.exception and not at.error and len(at.warning) == 1
-    assert said in at.warning[0].value and at.selectbox(key=NAME).value is None
+    assert said in at.warning[0].value and at.selectbox(key=NAME).value == beside.ALONE
     at.selectbox(key=NAME).set_value("second").run()
     assert not at.warning and at.query_params["beside"] == "second"
 

@@ -22,7 +22,7 @@ from ui.literal import literal
 
 BESIDE, _BOX = "errors_beside", "errors_beside_box"
 CHECKPOINT = "@checkpoint"  # no run can be called so
-NOTHING = "nothing"
+ALONE, NOTHING = "", "nothing"  # Streamlit shows None as a choice not yet made
 
 
 def choose(run: Run, chosen: Predicted, data: Dataset, head: DeltaGenerator) -> Predicted | None:
@@ -31,7 +31,7 @@ def choose(run: Run, chosen: Predicted, data: Dataset, head: DeltaGenerator) -> 
     runs = candidates(run, chosen.split)
     options = _options(run, chosen, runs)
     asked = _asked()
-    st.session_state[_BOX] = asked if asked in options else None
+    st.session_state[_BOX] = asked if asked in options else ALONE
     with head:
         st.selectbox(
             "Beside",
@@ -73,9 +73,9 @@ def put(asked: str | None) -> None:
         st.query_params.pop("beside", None)
 
 
-def _options(run: Run, chosen: Predicted, runs: Sequence[Run]) -> dict[str | None, str]:
+def _options(run: Run, chosen: Predicted, runs: Sequence[Run]) -> dict[str, str]:
     """What can be chosen -> what it is called."""
-    options = {None: NOTHING} | sidebar.labels_of(list(runs))
+    options = {ALONE: NOTHING} | sidebar.labels_of(list(runs))
     if _differ(run, chosen):
         options[CHECKPOINT] = f"this run's {_turned(chosen.which)} checkpoint"
     return options

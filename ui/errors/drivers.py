@@ -70,10 +70,21 @@ def _without_cells(shown: Shown) -> None:
     if not shown.measured.budgets["union"].any():
         st.info("Neither the masks nor the predictions have a cell here.", icon=":material/info:")
         return
+    job = scenes.measuring(shown.scene)
+    if (job.folder / "job.json").exists() and job.state().live:
+        st.caption("The cells are being measured: the bar at the top of the page says how far it is.")
+        return
     st.info(
         "These predictions were measured before cells were looked at one by one. Measure them again to see what goes "
         "with their mistakes.",
         icon=":material/info:",
+    )
+    st.button(
+        "Measure them again",
+        icon=":material/play_arrow:",
+        key="errors_measure_cells",
+        on_click=scenes.start,
+        args=(shown.scene,),
     )
 
 
