@@ -13,7 +13,7 @@ from ui.errors import act_job, act_version
 from ui.errors.scene import Scene, Shown
 from ui.literal import literal
 
-_PICKED = "act_back_table"
+_PICKED, _FOLDER = "act_back_table", "act_back_folder"
 
 
 def draw(shown: Shown, version: Version) -> None:
@@ -36,7 +36,7 @@ def draw(shown: Shown, version: Version) -> None:
     )
     picked = [version.done[number] for number in event.selection.rows if number < len(version.done)]
     _pictures(scene, picked[:3])
-    _make(scene, picked)
+    _make(scene, version, picked)
 
 
 def _pictures(scene: Scene, picked: Sequence[Done]) -> None:
@@ -50,14 +50,14 @@ def _pictures(scene: Scene, picked: Sequence[Done]) -> None:
                 )
 
 
-def _make(scene: Scene, picked: Sequence[Done]) -> None:
+def _make(scene: Scene, version: Version, picked: Sequence[Done]) -> None:
     folder = st.text_input(
         "Folder of the next version",
         value=str(act_version.free_folder(scene.data.path)),
-        key=f"act_back_folder_{scene.name}",
+        key=f"{_FOLDER}_{scene.name}",
         help="A new folder; nothing is overwritten.",
     )
-    target, problem = act_version.checked(scene.data.path, folder)
+    _, problem = act_version.checked(scene.data.path, folder)
     if problem:
         st.error(literal(problem), icon=":material/folder_off:")
     n = len(picked)
@@ -68,10 +68,18 @@ def _make(scene: Scene, picked: Sequence[Done]) -> None:
         key="act_back",
         disabled=bool(problem) or not n,
         on_click=_start,
-        args=(scene, [done.change.id for done in picked], target),
+        args=(scene, version),
     )
 
 
-def _start(scene: Scene, ids: Sequence[str], folder) -> None:
+def _start(scene: Scene, version: Version) -> None:
+    """With the rows and the folder of now: a click may come before the page was drawn with them."""
+    rows, key = st.session_state[_PICKED].selection.rows, f"{_FOLDER}_{scene.name}"
+    ids = [version.done[number].change.id for number in rows if number < len(version.done)]
+    folder, problem = act_version.checked(scene.data.path, st.session_state[key])
+    if folder is None or problem or not ids:
+        st.toast(literal(problem or "Tick what is to be taken back."))
+        return
     job = jobs.start("version", acting.taking_back_inputs(scene.data.path, ids, folder), again=True)
     act_job.remember(scene.data.path, "version", job)
+    st.session_state.pop(key, None)

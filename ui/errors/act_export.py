@@ -29,9 +29,9 @@ def draw(shown: Shown) -> None:
         "crops as PNG; label TIFFs open in napari and Fiji, their region numbers are those of the CSV."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        crops = st.selectbox("Crops of regions", list(CROPS), key="act_crops", format_func=CROPS.get, width=320)
-        labels = st.toggle("Label TIFFs", key="act_labels", help="Truth, prediction, errors and regions of each image.")
-        st.button("Pack", icon=":material/folder_zip:", key="act_pack", on_click=_start, args=(scene, crops, labels))
+        st.selectbox("Crops of regions", list(CROPS), key="act_crops", format_func=CROPS.get, width=320)
+        st.toggle("Label TIFFs", key="act_labels", help="Truth, prediction, errors and regions of each image.")
+        st.button("Pack", icon=":material/folder_zip:", key="act_pack", on_click=_start, args=(scene,))
     job = act_job.last(scene.data.path, "export")
     if job is None:
         return
@@ -44,7 +44,9 @@ def draw(shown: Shown) -> None:
         _download(shown, job)
 
 
-def _start(scene: Scene, crops: str, labels: bool) -> None:
+def _start(scene: Scene) -> None:
+    """With what is chosen now: a click may come before the page was drawn with it."""
+    crops, labels = st.session_state["act_crops"], st.session_state["act_labels"]
     try:
         inputs = acting.export_inputs(scene.predicted, scene.threshold, scene.data.path, crops, labels)
         act_job.remember(scene.data.path, "export", jobs.start("export", inputs, again=True))

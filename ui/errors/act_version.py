@@ -121,12 +121,10 @@ def _make(scene: Scene, plan: Plan, changes: Sequence[Change]) -> None:
         help="A new folder. Images are linked where the disk allows it, so that they take no room twice; masks are "
         "files of their own. Nothing is overwritten.",
     )
-    target, problem = checked(scene.data.path, folder)
+    _, problem = checked(scene.data.path, folder)
     if problem:
         st.error(literal(problem), icon=":material/folder_off:")
     n = len(changes)
-    wanted = {change.id for change in changes} | {change.id for change, _ in plan.left_out}
-    asked = [change for change in plan.asked if change.id in wanted]
     st.button(
         f"Make the version with {n} {'change' if n == 1 else 'changes'}",
         type="primary",
@@ -134,7 +132,7 @@ def _make(scene: Scene, plan: Plan, changes: Sequence[Change]) -> None:
         key="act_make",
         disabled=bool(problem) or not changes,
         on_click=_start,
-        args=(scene, asked, target),
+        args=(scene, plan),
     )
 
 
@@ -162,9 +160,16 @@ def checked(data: Path, folder: str) -> tuple[Path | None, str]:
     return target, ""
 
 
-def _start(scene: Scene, changes: Sequence[Change], folder: Path) -> None:
+def _start(scene: Scene, plan: Plan) -> None:
+    """With the ticks and the folder of now: a click may come before the page was drawn with them."""
+    key, left_out = f"{_FOLDER}_{scene.name}", _left_out(scene.data.path)
+    folder, problem = checked(scene.data.path, st.session_state[key])
+    if folder is None or problem:
+        st.toast(literal(problem))
+        return
+    asked = [change for change in plan.asked if change.id not in left_out]
     entry: registry.Entry = state.current_entry()
     choices = {"grouping": entry.grouping, "split": entry.split, "fold": entry.fold}
-    job = jobs.start("version", acting.version_inputs(scene.data, choices, changes, folder), again=True)
+    job = jobs.start("version", acting.version_inputs(scene.data, choices, asked, folder), again=True)
     act_job.remember(scene.data.path, "version", job)
-    st.session_state.pop(f"{_FOLDER}_{scene.name}", None)
+    st.session_state.pop(key, None)
