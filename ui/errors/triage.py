@@ -48,11 +48,11 @@ def draw(shown: Shown) -> None:
     with st.container():
         more_votes.draw(shown.run, scene.data, len(used) - len(covered(known, used)), len(used))
     if not _allowed(scene):
+        act.draw(shown)  # an export needs no verdict
         return
     listed = _listed(scene, found, shown.measured)
     stamp = votes.stamp(voting)
-    _queue(scene, listed, known, stamp)
-    act.draw(shown)
+    _queue(shown, listed, known, stamp)
 
 
 def _allowed(scene: Scene) -> bool:
@@ -88,8 +88,9 @@ def _kept(key: tuple, _found: pd.DataFrame | None, _measured: Measured | None, _
 
 
 @st.fragment
-def _queue(scene: Scene, listed: Sequence[Place], known: Mapping[str, Sequence[Vote]], stamp: str) -> None:
-    """A fragment: a verdict draws nothing else anew."""
+def _queue(shown: Shown, listed: Sequence[Place], known: Mapping[str, Sequence[Vote]], stamp: str) -> None:
+    """A fragment: a verdict draws nothing else anew than the list and what the verdicts come to."""
+    scene = shown.scene
     _take_down(scene, listed)
     words = verdicts.read(scene.data.path)
     with st.container():
@@ -100,6 +101,7 @@ def _queue(scene: Scene, listed: Sequence[Place], known: Mapping[str, Sequence[V
     if result.show is not None:
         _fly(scene, listed, result.show)
     verdicts.draw(scene, standing)
+    act.draw(shown)
 
 
 def _say(scene: Scene, words: review.Review) -> None:
