@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -19,13 +19,13 @@ from tiny_run import finished_run, make_data, tiny_config
 from seglib.data.dataset import open_dataset
 from seglib.errors import ceiling as moved_outlines
 from seglib.errors import found as finding
+from seglib.errors import thresholds
 from seglib.errors.budget import CLASSES
 from seglib.errors.report import Measured, measure
 from seglib.runs import ceilings, jobs, launcher, predicted, validation, worker
 from seglib.runs.store import Run
 from ui import crops, opened, registry
-from ui.errors import ceiling, headline, images, listing, picture, scene, waterfall, words
-from ui.errors import thresholds as over_thresholds
+from ui.errors import ceiling, headline, images, listing, picture, pooled_curve, scene, side_by_side, waterfall, words
 
 SHELL = Path(__file__).resolve().parents[1] / "ui" / "shell.py"
 PAGE = SHELL.parents[1] / "pages" / "errors.py"
@@ -305,15 +305,12 @@ def test_the_ceiling_of_a_large_set_is_a_job(run, monkeypatch):
 def test_the_curve_over_thresholds_is_that_of_the_pixels(run):
     source, data = predicted.of_validation(run, "best"), open_dataset(run.data_path())
     view = scene.scene("data", data, source)
-    curve = over_thresholds.pooled_curve(view)
+    curve = pooled_curve.own(view)
     assert len(curve) == 256 and curve[128] == pytest.approx(pooled_iou(run), abs=1e-6)
-    at, value = over_thresholds.best(view)
-    reachable = [curve[math.ceil(2.55 * step)] for step in range(101)]
-    assert value == pytest.approx(max(v for v in reachable if v is not None), abs=1e-6)
+    at = thresholds.best_threshold(thresholds.of_table(source.stored().thresholds))
+    assert curve[thresholds.cut_of(at)] == max(curve[thresholds.cut_of(step / 100)] for step in range(101))
     at_that = predicted.at_threshold(source.scores(), measure(source.cases(data), at))
-    assert headline.figures(at_that).pooled_iou == pytest.approx(value)
-    text = over_thresholds.told(view)
-    assert f"{value:.4f} at threshold {at:.2f}" in text and "flatters" in text
+    assert headline.figures(at_that).pooled_iou == pytest.approx(curve[thresholds.cut_of(at)])
 
 
 # ---- the parts
@@ -450,6 +447,23 @@ def test_bars_side_by_side_have_one_scale():
     assert ["borderWidth" in d["itemStyle"] for d in other["data"]] == [True, False, False]
     assert [d["label"]["formatter"] for d in texts["data"]] == ["IoU 0.6000", "IoU 0.9000", "no IoU"]
     assert texts["markLine"]["data"][0]["xAxis"] == pytest.approx(0.1)
+
+
+def test_a_click_on_a_part_of_a_bar_chooses_both(monkeypatch):
+    kept = {"errors_bar": {"Groups": ("g", "hole")}}
+    monkeypatch.setattr(side_by_side.st, "session_state", kept)
+    for clicked, expected in (
+        ([{"series_id": "bridge", "data_indices": [1]}], ("b", "bridge")),
+        ([{"series_id": None, "data_indices": [0]}], ("b", "bridge")),  # the text behind the bars
+        ([{"series_id": "hole", "data_indices": [7]}], ("b", "bridge")),  # of a list that was longer
+        ([], ("b", "bridge")),
+    ):
+        kept["chart"] = SimpleNamespace(selection=SimpleNamespace(selected=clicked))
+        side_by_side._clicked("chart", "Images", ["a", "b"])
+        assert kept["errors_bar"] == {"Groups": ("g", "hole"), "Images": expected}
+    bars = [side_by_side.Bar(n, n, budget_of(hole=2, bridge=5 * (n == "b"), union=9)) for n in "ab"]
+    assert side_by_side._picked("Images", bars) == (bars[1], "bridge")
+    assert side_by_side._picked("Runs", bars) == (bars[0], "hole")
 
 
 def test_the_ceiling_says_what_the_edges_are_worth():
