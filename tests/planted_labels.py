@@ -44,8 +44,11 @@ def plant(labels: list[np.ndarray], seed: int, recipe=RECIPE) -> tuple[list[np.n
 
 
 def _is_more_than_a_slip(changed: np.ndarray) -> bool:
-    """Whether a disc of five pixels fits in: less is how two people draw one outline."""
-    return cv2.erode(changed.view(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))).any()
+    """Whether it is a sixth of a cell and a disc of five pixels fits in: less is how two people draw one outline."""
+    return (
+        changed.sum() >= 40
+        and cv2.erode(changed.view(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))).any()
+    )
 
 
 def _cell(labels: np.ndarray, rng: np.random.Generator, least_px: int = 60) -> np.ndarray | None:
@@ -86,7 +89,8 @@ def _merged(labels, rng):
     if cell is None:
         return None
     around = cv2.dilate(cell.view(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (17, 17))) > 0
-    others = np.setdiff1d(np.unique(labels[around]), [0, labels[cell].max()])
+    beside = cv2.dilate(cell.view(np.uint8), np.ones((5, 5), np.uint8)) > 0  # what touches changes a notch alone
+    others = np.setdiff1d(np.unique(labels[around]), [0, *np.unique(labels[beside])])
     if not len(others):
         return None
     both = cell | (labels == rng.choice(others))

@@ -13,13 +13,13 @@ differs, because a mask is not a table of independent examples:
   - no count of how many labels of a class are wrong is estimated (the paper's joint matrix): what is ranked is looked
     at by a person, so the order matters and the cut does not.
 
-score = sure x margin x depth x (1 + share) / 2, from 0 to 1, where
+score = sure² x margin x depth x (1 + share) / 2, from 0 to 1, where
   sure    the odds that the least sure model gives against the label, over those it gives half of the labelled cells
           (fp) or half of their surroundings (fn), at most 1
   margin  share of the core where all models together are at least CLEAR against the label: one thing, no patchwork
   depth   radius of the largest disc in the region over that of a typical cell, at most 1: a cell, not a rim
-  share   fn: of the labelled cell that it covers, 1 where that falls into two cells without it; fp: of what surrounds
-          it that is no labelled cell
+  share   fn: of the labelled cell that it covers, at least JOINED where that falls into two cells without it; fp: of
+          what surrounds it that is no labelled cell
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ from seglib.metrics import foreground
 MIN_MODELS = 2
 MOST_AGREE = 0.75  # of the models must be against the label at a pixel; of up to three: all
 CLEAR = 0.8  # mean probability against the label at which a pixel speaks clearly
-RIM_CELLS = 0.2  # of a cell's radius: thinner regions are a matter of where the outline was drawn
+RIM_CELLS = 0.22  # of a cell's radius: thinner regions are a matter of where the outline was drawn
 PIECE = 0.2  # of a typical cell's area: what falls into two such pieces are two cells that the label joins
+JOINED = 0.5  # the share that then counts at least
 WHOLE, PART = 0.7, 0.3  # share or depth from which a region counts as a whole cell, as a part of one
 COLUMNS = {
     "kind": "str",  # fp: the label lacks a cell here; fn: it has one too many
@@ -166,7 +167,7 @@ def ranked(tables: Iterable[tuple[str, pd.DataFrame]], usual: Usual) -> pd.DataF
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(empty)).astype(empty)
     fp = table.kind == "fp"
     table["sure"] = np.where(fp, usual.sure("fp", table.least), usual.sure("fn", table.least))
-    table["score"] = table.sure * table.margin * table.depth_cells.clip(upper=1) * (1 + table.share) / 2
+    table["score"] = table.sure**2 * table.margin * table.depth_cells.clip(upper=1) * (1 + table.share) / 2
     table = table.sort_values(["score", "image", "row", "col"], ascending=[False, True, True, True], ignore_index=True)
     return table.assign(rank=np.arange(1, len(table) + 1))[["rank", "image", "sure", "score", *COLUMNS]]
 
@@ -192,7 +193,7 @@ def _of_kind(kind: str, stack, labels, valid, cell: Typical) -> Iterator[dict]:
         own = int(labels[box][core][0])
         share = here.sum() / areas[1][areas[0] == own][0] if own else _free(number, labels, one, box)
         if own and _parts_in_two(wrong, labels == own, box, cell):
-            share = 1.0
+            share = max(share, JOINED)
         said = stack[(slice(None), *box)] / np.float32(255)
         row = _votes(kind, said[:, core]) | _place(box, here)
         row |= dict(kind=kind, cell=own, share=min(1.0, float(share)), probability=float(said[:, here].mean()))

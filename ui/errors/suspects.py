@@ -12,7 +12,7 @@ from seglib.errors.review import Known
 from ui.errors.words import KINDS, one
 
 MOST_SUGGESTED, MOST_OTHERS = 100, 100
-LEAST_SCORE = 0.1  # below, suggestions are slips of the outline
+LEAST_SCORE = 0.02  # below, suggestions are slips of the outline
 LEAST_PIXELS = 12  # a smaller mistake is no matter of the label
 WHAT = {
     ("fp", "whole"): "the label lacks a cell here",
