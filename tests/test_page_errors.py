@@ -501,7 +501,6 @@ def test_a_place_finds_the_region_that_is_there_now():
 
 def test_every_class_has_words():
     assert set(words.WORDS) == set(CLASSES)
-    assert words.suggested("hallucinated cell, dark") == "Invented cell, dark"
 
 
 def test_crops_show_the_window_and_what_is_wrong(run):

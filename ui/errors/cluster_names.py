@@ -11,10 +11,11 @@ from seglib.errors import names, review
 from seglib.errors.review import ClusterName
 from seglib.exceptions import InputError
 from ui import state
+from ui.errors import reviewer
 from ui.literal import literal
 
 MOST = 60  # letters of a name
-_ASKED, _ERROR = "triage_allowed", "errors_kinds_error"
+_ASKED, _ERROR = "triage_allowed", "errors_kinds_error"  # the first as in ui.errors.triage: asked once for both
 
 
 def allowed(folder: Path) -> bool:
@@ -80,14 +81,14 @@ def field(folder: Path, members: pd.DataFrame, cluster: int, named: ClusterName 
 
 def _typed(folder: Path, key: str, kind: str, places: tuple) -> None:
     name = " ".join(st.session_state[key].split())
-    _write(folder, ClusterName(name, kind, _who(), review.now(), places))
+    _write(folder, ClusterName(name, kind, reviewer.name(), review.now(), places))
 
 
 def _undo(folder: Path, named: ClusterName) -> None:
     """The name before it for the same places, else none."""
     before = [n for n in review.read(folder).names if n.members == named.members and n.name != named.name]
     name = before[-1].name if before else ""
-    _write(folder, ClusterName(name, named.kind, _who(), review.now(), named.members))
+    _write(folder, ClusterName(name, named.kind, reviewer.name(), review.now(), named.members))
 
 
 def _write(folder: Path, name: ClusterName) -> None:
@@ -95,12 +96,3 @@ def _write(folder: Path, name: ClusterName) -> None:
         review.append_name(folder, name)
     except InputError as error:
         st.session_state[_ERROR] = str(error)
-
-
-def _who() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container without a name for its user
-        return "somebody"

@@ -21,7 +21,7 @@ from ui.literal import literal
 
 CHECKPOINTS, RUNS = "Checkpoints of this run", "Runs"
 _MOST_RUNS = 5  # chosen by themselves
-_JOB = "errors_kinds_job"
+_JOB, _OVER = "errors_kinds_job", "errors_kinds_over"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ def choose(shown: Shown) -> Compared:
     which = scene.predicted.which
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         options = [CHECKPOINTS, *([RUNS] if others else [])]
-        over = st.segmented_control("Grown over", options, default=CHECKPOINTS, required=True, key="errors_kinds_over")
+        if st.session_state.get(_OVER) not in options:  # another data set may have one run alone
+            st.session_state.pop(_OVER, None)
+        over = st.segmented_control("Grown over", options, default=CHECKPOINTS, required=True, key=_OVER)
         if over == RUNS:
             named = {r.id: r.name for r in others}
             chosen = st.multiselect(
@@ -57,7 +59,7 @@ def choose(shown: Shown) -> Compared:
                 list(named),
                 default=list(named)[:_MOST_RUNS],
                 format_func=named.get,
-                key="errors_kinds_runs",
+                key=f"errors_kinds_runs_{run.id}",
                 placeholder="choose runs to compare with",
             )
             earlier = sorted((r for r in others if r.id in chosen), key=_made)
@@ -149,7 +151,7 @@ def grouping(shown: Shown, compared: Compared) -> Grouping:
 def _by_tables(scene: Scene) -> str:
     return (
         "Mistakes of all images grouped by size, shape, contrast, what they touch and how sure the network was. Shares "
-        f"are of all wrong pixels, at threshold {scene.threshold:.2f}; names in grey are suggestions."
+        f"are of all wrong pixels, at threshold {scene.threshold:.2f}; names in grey are suggestions to type over."
     )
 
 
@@ -158,7 +160,7 @@ def _by_job(found: Grouping, run: Run) -> str:
     why = "" if found.network else f" Without the network: {literal(found.reason)}"
     return (
         f"Mistakes of all images grouped by size, shape, what they touch, their look in the picture {seen}. Shares are "
-        f"of all wrong pixels, at threshold {STORED_THRESHOLD:.2f}; names in grey are suggestions.{why}"
+        f"of all wrong pixels, at threshold {STORED_THRESHOLD:.2f}; names in grey are suggestions to type over.{why}"
     )
 
 

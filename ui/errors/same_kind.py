@@ -63,12 +63,12 @@ def _told(found: Grouping, compared: Compared) -> pd.DataFrame:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _growth_of(stamp: tuple, identity: int, _found: Grouping) -> pd.DataFrame:
+def _growth_of(stamp: tuple, _found: Grouping) -> pd.DataFrame:
     return kinds.sources(_found)
 
 
 def _growth(stamp: tuple, found: Grouping) -> pd.DataFrame:
-    return _growth_of(stamp, id(found), found)
+    return _growth_of((stamp, found.network, len(found.kinds.rows)), found)
 
 
 @st.fragment

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pandas as pd
@@ -54,19 +53,6 @@ def many(name: str) -> str:
 
 def meaning(name: str) -> str:
     return WORDS[name][2]
-
-
-def suggested(name: str) -> str:
-    """A cluster's name with its class in plain words: `hallucinated cell, dark` -> `Invented cell, dark`."""
-    head, comma, rest = name.partition(",")
-    plain = WORDS.get(head.replace(" ", "_"), (head,))[0]
-    text = plain + comma + rest
-    return text[:1].upper() + text[1:]
-
-
-def slug(section: str) -> str:
-    """A section's name as it stands in the URL: `Label or model?` -> `label-or-model`."""
-    return "-".join(re.findall(r"[a-z0-9]+", section.lower()))
 
 
 def number(value: float | None, digits: int = 4) -> str:
