@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -53,6 +54,11 @@ def many(name: str) -> str:
 
 def meaning(name: str) -> str:
     return WORDS[name][2]
+
+
+def slug(section: str) -> str:
+    """A section's name as it stands in the URL: `Label or model?` -> `label-or-model`."""
+    return "-".join(re.findall(r"[a-z0-9]+", section.lower()))
 
 
 def number(value: float | None, digits: int = 4) -> str:
