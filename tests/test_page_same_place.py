@@ -50,6 +50,9 @@ def test_seeds_are_held_against_each_other_by_themselves(home):  # noqa: F811
     beside = at.get_by_key("errors_back_runs_s0")
     assert beside.label == "Beside seed 0" and set(beside.value) == {"s1", "s2"}
     assert "of the 3 runs" in texts(at) and "Systematic or chance" in texts(at)
+    made_up_errors(home, n_checkpoints=1, seed=1, run_id="a", data=runs[0].data_path())  # longer: no seed of theirs
+    at.run()
+    assert set(at.get_by_key("errors_back_runs_s0").options) == {"s1 · seed 1", "s2 · seed 2", "a"}
     beside.set_value(["s2"]).run()
     assert not at.exception and "of the 2 runs" in texts(at)
     beside = at.get_by_key("errors_back_runs_s0").set_value([]).run()

@@ -121,3 +121,12 @@ def test_one_look_alone_says_nothing(run):
 def test_what_is_read_back_can_be_followed_by_hand(run):
     tables = [look.regions for look in looks.of_run(run, "last")]
     assert len(recurrent(tables)) >= len(recurrent([t[t.n_pixels >= recurring.MIN_PIXELS] for t in tables]))
+
+
+def test_a_damaged_table_is_named(run):
+    question = Question("checkpoint", run, "last")
+    question.tables()[0].write_bytes(b"no parquet")
+    with pytest.raises(InputError, match=r"regions\.parquet cannot be read"):
+        question.n_regions()
+    with pytest.raises(InputError, match=r"regions\.parquet cannot be read"):
+        question.looks()

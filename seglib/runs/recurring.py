@@ -61,10 +61,17 @@ class Question:
         return "|".join([self.kind, called, *(f"{file}:{file.stat().st_mtime_ns}" for file in self.tables())])
 
     def n_regions(self) -> int:
-        """In all looks, crumbs included; read from the files' ends."""
+        """In all looks, crumbs included; read from the files' ends. Raises InputError for one that cannot be read."""
         from pyarrow import parquet
 
-        return sum(parquet.ParquetFile(file).metadata.num_rows for file in self.tables())
+        n = 0
+        for file in self.tables():
+            try:
+                n += parquet.ParquetFile(file).metadata.num_rows
+            except (OSError, ValueError) as error:
+                why = str(error).splitlines()[0]
+                raise InputError(f"{file} cannot be read: {why}; remove the file or the run.") from None
+        return n
 
     def inputs(self) -> dict[str, Any]:
         """Of the job."""

@@ -51,7 +51,7 @@ def _others(run: Run, head) -> tuple[Run, ...]:
     with head:
         chosen = st.multiselect(
             f"Beside {literal(names[run.id])}",
-            list(names)[:-1],
+            [r.id for r in others],
             default=default,
             format_func=names.get,
             key=f"{_RUNS}_{run.id}",
