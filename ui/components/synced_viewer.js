@@ -2,7 +2,7 @@
 const VIEWERS = new WeakMap();
 const KEPT = new Map();  // component key -> what the person has set, so that it outlives a change of page
 const TITLES = { image: "Image", truth: "Truth", prediction: "Prediction", errors: "Errors" };
-const LEGEND = { fp: ["False positive", ORANGE], fn: ["Miss (false negative)", SKY], tp: ["Right", GREEN] };
+const LEGEND = [["False positive", ORANGE], ["Miss (false negative)", SKY], ["Truth, right", GREEN], ["Prediction", YELLOW]];
 const css = (rgb) => `rgb(${rgb.join(",")})`;
 
 // Shown at once, before Python knows of it: what `data.around` says of an image has the same keys.
@@ -220,7 +220,7 @@ function panels(v) {
   root.querySelector(".larger").hidden = names.length < 3;
   root.querySelector(".steps").hidden = !v.data.around.length;
   root.querySelector(".contrast").hidden = false;
-  const shown = both ? Object.values(LEGEND) : [v.shown.labels && ["Truth", GREEN], v.shown.probability && ["Prediction", YELLOW]].filter(Boolean);
+  const shown = both ? LEGEND : [v.shown.labels && ["Truth", GREEN], v.shown.probability && ["Prediction", YELLOW]].filter(Boolean);
   root.querySelector(".legend").replaceChildren(...shown.map(([text, rgb]) => element("span", {}, element("i", { style: `background:${css(rgb)}` }), text)));
 }
 
