@@ -198,12 +198,28 @@ def test_the_html_of_a_pair_is_escaped(data):
     assert "<script>" not in text and text.count("<img ") == 2
 
 
-def test_the_data_page_lists_the_changes(data, home):
+def data_page() -> AppTest:
+    root = Path(__file__).resolve().parents[1]
+    at = AppTest.from_file(str(root / "ui" / "shell.py"), default_timeout=60)
+    at.query_params["data"] = "data-v2"
+    at.session_state["data_changes"] = True
+    at.run().switch_page(str(root / "pages" / "data.py")).run()
+    assert not at.exception, at.exception
+    return at
+
+
+def test_the_data_page_lists_the_changes_and_takes_them_back(data, home):
     dataset = opened.dataset("data")
     make_version(dataset, home / "data-v2", [say(data, dataset.records[0].image, "fp", "ignore")])
     registry.add(home / "data-v2")
-    at = AppTest.from_file(str(Path(__file__).resolve().parents[1] / "ui" / "shell.py"), default_timeout=60)
-    at.query_params["data"] = "data-v2"
-    at.run().switch_page(str(Path(__file__).resolve().parents[1] / "pages" / "data.py")).run()
-    assert not at.exception and "A version of data: 1 area ignored" in texts(at)
-    assert any("what" in frame.value.columns for frame in at.dataframe)
+    at = data_page()
+    assert "A version of data: 1 area ignored" in texts(at) and at.button(key="act_back").disabled
+
+
+def test_versions_beside_the_data_set_are_found_again(data, home):
+    dataset = opened.dataset("data")
+    make_version(dataset, home / "data-v2", [say(data, dataset.records[0].image, "fp", "ignore")])
+    (home / "data-v3").mkdir()  # of somebody else
+    at = drawn()
+    assert [b.label for b in at.button if (b.key or "").startswith("act_open_")] == ["data-v2"]
+    assert "data-v2" not in registry.entries()

@@ -83,8 +83,9 @@ def test_a_version_is_made_looked_at_and_trained_on(tab, app, home):
     expect(tab.get_by_text("taken over")).to_be_visible()
     browser.visit(tab, f"{app}/data?data={made.name}")
     expect(tab.get_by_text("A version of demo: ")).to_be_visible()
-    tab.get_by_role("button", name="Changes").click()
+    tab.get_by_text("Changes of this version").click()
     expect(tab.get_by_text("which stays as it is")).to_be_visible()
+    expect(tab.get_by_role("button", name="Take back")).to_be_disabled()
     assert tab.problems == []
 
 

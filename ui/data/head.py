@@ -12,6 +12,7 @@ from seglib.exceptions import InputError
 from ui import change_pictures, choices, registry, state, surveyed
 from ui.data import findings
 from ui.data.words import sentence
+from ui.errors import act_back
 from ui.glossary import explain
 from ui.literal import literal
 
@@ -55,22 +56,20 @@ def show(entry: registry.Entry, data: Dataset) -> None:
         if not data.has_csv:
             with st.popover("How they belong together", icon=":material/account_tree:"):
                 _choose(entry)
-        _changes(data)
     _notes(data.notes)
+    _changes(entry, data)
 
 
-def _changes(data: Dataset) -> None:
-    """What a version of a data set changes, where it is one."""
+def _changes(entry: registry.Entry, data: Dataset) -> None:
+    """What a version of a data set changes, and the way back, where it is one."""
     version = change_pictures.version_of(data)
-    if version is not None and version.done:
-        with st.popover("Changes", icon=":material/difference:", key="data_changes", width="content"):
+    if version is None or not version.done:
+        return
+    fold = st.expander("Changes of this version", icon=":material/difference:", key="data_changes", on_change="rerun")
+    if fold.open:
+        with fold:
             st.caption(f"Made from `{literal(version.source.get('path', '?'))}`, which stays as it is.")
-            st.dataframe(
-                change_pictures.listed(version.done),
-                hide_index=True,
-                key="data_changes_table",
-                alt="Every change of this version, with numbers before and after",
-            )
+            act_back.draw(entry.name, data, None, version)
 
 
 def said(report: Report) -> None:

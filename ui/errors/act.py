@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from glob import escape
+from pathlib import Path
+
 import streamlit as st
 
+from seglib.data import lineage
 from seglib.errors.corrections import not_used, sentence
 from seglib.exceptions import InputError
 from ui import change_pictures
-from ui.errors import act_back, act_export, act_version
+from ui.errors import act_back, act_export, act_job, act_version
 from ui.errors.scene import Shown
 from ui.literal import literal
 
@@ -29,6 +33,7 @@ def draw(shown: Shown) -> None:
         st.markdown(f"**{sentence(counts)}**")
         if line := not_used(counts):
             st.warning(line, icon=":material/info:")
+        _made_before(data.path)
         version = change_pictures.version_of(data)
         ways = [VERSION] if plan.changes else []
         ways += [BACK] if version is not None and version.done else []
@@ -37,6 +42,22 @@ def draw(shown: Shown) -> None:
         if way == VERSION:
             act_version.draw(shown, plan)
         elif way == BACK:
-            act_back.draw(shown, version)
+            act_back.draw(shown.scene.name, data, shown.run, version)
         elif way == EXPORT:
             act_export.draw(shown)
+
+
+def _made_before(data: Path) -> None:
+    """Versions that lie beside the data set, also those whose making nobody waited for: each opened by a click."""
+    found = [folder for folder in sorted(data.parent.glob(f"{escape(data.name)}-v*")) if _is_of(folder, data)]
+    if found:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("Made from this data set:", width="content")
+            for folder in found[-6:]:
+                if st.button(folder.name, icon=":material/database:", type="tertiary", key=f"act_open_{folder.name}"):
+                    act_job.look_at(act_job.registered(folder))
+
+
+def _is_of(folder: Path, data: Path) -> bool:
+    content = lineage.manifest(folder)
+    return bool(content) and content["source"].get("path") == str(data.resolve())

@@ -6,24 +6,25 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from seglib.data.dataset import Dataset
 from seglib.data.lineage import Done, Version
 from seglib.runs import acting, jobs
+from seglib.runs.store import Run
 from ui import change_pictures
 from ui.errors import act_job, act_version
-from ui.errors.scene import Scene, Shown
 from ui.literal import literal
 
 _PICKED, _FOLDER = "act_back_table", "act_back_folder"
 
 
-def draw(shown: Shown, version: Version) -> None:
-    scene = shown.scene
+def draw(name: str, data: Dataset, run: Run | None, version: Version) -> None:
+    """name: of the version in routes; run: whose settings a training on the next version would take over."""
     st.caption(
         f"This data set is a version of **{literal(version.source.get('name', '?'))}**. Tick what is to be as it was "
         "there: it goes into a new folder, and this version stays as it is."
     )
-    job = act_job.last(scene.data.path, "version")
-    if job is not None and act_job.draw(job, shown):
+    job = act_job.last(data.path, "version")
+    if job is not None and act_job.draw(job, data.path, run):
         return
     event = st.dataframe(
         change_pictures.listed(version.done),
@@ -35,29 +36,27 @@ def draw(shown: Shown, version: Version) -> None:
         alt="Every change of this version, with numbers before and after",
     )
     picked = [version.done[number] for number in event.selection.rows if number < len(version.done)]
-    _pictures(scene, picked[:3])
-    _make(scene, version, picked)
+    _pictures(name, data, picked[:3])
+    _make(name, data, version, picked)
 
 
-def _pictures(scene: Scene, picked: Sequence[Done]) -> None:
-    index_of = {record.image: index for index, record in enumerate(scene.data.records)}
+def _pictures(name: str, data: Dataset, picked: Sequence[Done]) -> None:
+    index_of = {record.image: index for index, record in enumerate(data.records)}
     with st.container(horizontal=True):
         for done in picked:
             index = index_of.get(done.change.image)
             if index is not None:
-                st.html(
-                    change_pictures.pair(scene.name, scene.data, index, done.change, done.effect.what), width="content"
-                )
+                st.html(change_pictures.pair(name, data, index, done.change, done.effect.what), width="content")
 
 
-def _make(scene: Scene, version: Version, picked: Sequence[Done]) -> None:
+def _make(name: str, data: Dataset, version: Version, picked: Sequence[Done]) -> None:
     folder = st.text_input(
         "Folder of the next version",
-        value=str(act_version.free_folder(scene.data.path)),
-        key=f"{_FOLDER}_{scene.name}",
+        value=str(act_version.free_folder(data.path)),
+        key=f"{_FOLDER}_{name}",
         help="A new folder; nothing is overwritten.",
     )
-    _, problem = act_version.checked(scene.data.path, folder)
+    _, problem = act_version.checked(data.path, folder)
     if problem:
         st.error(literal(problem), icon=":material/folder_off:")
     n = len(picked)
@@ -68,18 +67,18 @@ def _make(scene: Scene, version: Version, picked: Sequence[Done]) -> None:
         key="act_back",
         disabled=bool(problem) or not n,
         on_click=_start,
-        args=(scene, version),
+        args=(name, data, version),
     )
 
 
-def _start(scene: Scene, version: Version) -> None:
+def _start(name: str, data: Dataset, version: Version) -> None:
     """With the rows and the folder of now: a click may come before the page was drawn with them."""
-    rows, key = st.session_state[_PICKED].selection.rows, f"{_FOLDER}_{scene.name}"
+    rows, key = st.session_state[_PICKED].selection.rows, f"{_FOLDER}_{name}"
     ids = [version.done[number].change.id for number in rows if number < len(version.done)]
-    folder, problem = act_version.checked(scene.data.path, st.session_state[key])
+    folder, problem = act_version.checked(data.path, st.session_state[key])
     if folder is None or problem or not ids:
         st.toast(literal(problem or "Tick what is to be taken back."))
         return
-    job = jobs.start("version", acting.taking_back_inputs(scene.data.path, ids, folder), again=True)
-    act_job.remember(scene.data.path, "version", job)
+    job = jobs.start("version", acting.taking_back_inputs(data.path, ids, folder), again=True)
+    act_job.remember(data.path, "version", job)
     st.session_state.pop(key, None)

@@ -7,12 +7,10 @@ from pathlib import Path
 import streamlit as st
 
 from seglib.data.lineage import counted
-from seglib.exceptions import InputError
 from seglib.runs import acting, jobs
 from seglib.runs.files import read_json
 from seglib.runs.store import Run
 from ui import clone, navigation, progress, registry, state
-from ui.errors.scene import Shown
 from ui.literal import literal
 
 _JOBS = "act_jobs"
@@ -32,8 +30,11 @@ def forget(data: Path, kind: str) -> None:
     st.session_state.get(_JOBS, {}).pop((str(data), kind), None)
 
 
-def draw(job: jobs.Job, shown: Shown) -> bool:
-    """How it stands; True while it works or when the version is there, so that nothing else is to be asked."""
+def draw(job: jobs.Job, data: Path, run: Run | None) -> bool:
+    """How it stands; True while it works or when the version is there, so that nothing else is to be asked.
+
+    data: what it was made from; run: whose settings a training on it would take over.
+    """
     standing = progress.of_job(job)
     if standing.live:
         _watch(job)
@@ -44,9 +45,9 @@ def draw(job: jobs.Job, shown: Shown) -> bool:
     told = read_json(job.result / acting.VERSION)
     folder = Path(told.get("folder", ""))
     if not told or not folder.is_dir():
-        forget(shown.scene.data.path, "version")
+        forget(data, "version")
         return False
-    _made(told, folder, shown)
+    _made(told, folder, data, run)
     return True
 
 
@@ -58,8 +59,8 @@ def _watch(job: jobs.Job) -> None:
         st.rerun()
 
 
-def _made(told: dict, folder: Path, shown: Shown) -> None:
-    entry = _registered(folder)
+def _made(told: dict, folder: Path, data: Path, run: Run | None) -> None:
+    entry = registered(folder)
     images = told["images"]
     how = "linked, they take no room twice" if not images["copied"] else f"{images['copied']:,} copied"
     st.success(
@@ -71,20 +72,19 @@ def _made(told: dict, folder: Path, shown: Shown) -> None:
         st.caption(f":material/info: {literal(line)}.")
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Train on it", icon=":material/model_training:", type="primary", key="act_train"):
-            train_on(entry, shown.run)
+            train_on(entry, run)
         if st.button("Look at it", icon=":material/image:", key="act_look"):
-            state.choose_dataset(entry.name)
-            navigation.go("data")
+            look_at(entry)
         st.button(
             "Make another",
             icon=":material/add:",
             key="act_another",
             on_click=forget,
-            args=(shown.scene.data.path, "version"),
+            args=(data, "version"),
         )
 
 
-def _registered(folder: Path) -> registry.Entry:
+def registered(folder: Path) -> registry.Entry:
     """Its name in the app; how pictures belong together is as in the original, where no dataset.csv decides."""
     known = next((entry for entry in registry.entries().values() if entry.path == folder.resolve()), None)
     if known is not None:
@@ -95,12 +95,15 @@ def _registered(folder: Path) -> registry.Entry:
     return registry.add(folder, own.grouping, own.split)
 
 
-def train_on(entry: registry.Entry, run: Run) -> None:
-    """The Train page with that data set and this run's settings; its line there can undo them."""
+def look_at(entry: registry.Entry) -> None:
     state.choose_dataset(entry.name)
-    try:
+    navigation.go("data")
+
+
+def train_on(entry: registry.Entry, run: Run | None) -> None:
+    """The Train page with that data set and this run's settings; a line there can undo them."""
+    state.choose_dataset(entry.name)
+    if run is not None:
         clone.take_all(run, without=() if entry.fold is not None else ("data.fold",))
-    except InputError as error:
-        st.toast(literal(error))
     st.session_state["train_view_next"] = "New training"
     navigation.go("train")

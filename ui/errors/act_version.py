@@ -34,7 +34,7 @@ def draw(shown: Shown, plan: Plan) -> None:
     if line := on_val(plan.n_val):
         st.caption(f":material/balance: {line}")
     job = act_job.last(scene.data.path, "version")
-    if job is not None and act_job.draw(job, shown):
+    if job is not None and act_job.draw(job, scene.data.path, shown.run):
         return
     _make(scene, plan, changes)
 
