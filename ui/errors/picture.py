@@ -119,6 +119,7 @@ def _viewer(scene: Scene, image: str, view: ImageView, order: list[str]) -> None
         probability_url=shown["probability"],
         threshold=scene.threshold,
         regions=items,
+        n_regions=len(view.regions),
         selected=selected,
         reveal=scenes.reveal(),
         title=image,
