@@ -49,10 +49,8 @@ def _known(words: tuple, stamp: tuple, _folder: Path, _members: pd.DataFrame) ->
     return names.matched(_members, review.read(_folder).names)
 
 
-def field(folder: Path, members: pd.DataFrame, cluster: int, named: ClusterName | None, suggestion: str) -> None:
-    """A text field with the name, and what is said of it: who gave it and when, with Undo."""
-    kind = members.kind[members.cluster == cluster].iloc[0]
-    places = names.places(members, cluster)
+def field(folder: Path, kind: str, places: tuple, named: ClusterName | None, suggestion: str) -> None:
+    """A text field with the name, and what is said of it: who gave it and when, with Undo. places: kept with it."""
     key = f"errors_kind_name_{kind}_{places[0]['image']}_{places[0]['row']}_{places[0]['col']}"
     shown = named.name if named else ""
     if st.session_state.get(f"{key}_was") != shown:
