@@ -10,16 +10,13 @@ from seglib.errors.budget import CLASSES
 from seglib.errors.colours import FATE_COLOURS
 from seglib.errors.compare import Changes
 from seglib.exceptions import InputError
-from seglib.experiments import runs_table
-from seglib.experiments.answers import BEST_OF_SEEN, Difference
-from seglib.experiments.wording import claim, plain
-from ui import delta, navigation, opened, progress, state
+from ui import delta, navigation, opened, progress
 from ui.components.gallery import gallery
-from ui.errors import against_charts, against_images, beside, changed, source
+from ui.errors import against_charts, against_head, against_images, beside, changed, source
 from ui.errors import scene as scenes
 from ui.errors.changed import Names
 from ui.errors.scene import Scene, Shown
-from ui.errors.words import many, number, one
+from ui.errors.words import many, one
 from ui.literal import literal
 
 SHOWN = 24
@@ -31,7 +28,7 @@ def draw(shown: Shown) -> None:
         _nothing_beside(shown)
         return
     names = changed.names_of(scene)
-    _head(scene, names)
+    against_head.draw(scene, names)
     try:
         found = changed.of_all(scene) if changed.whole(scene) else None
         table = changed.of_changes(found) if isinstance(found, Changes) else changed.of_counts(scene)
@@ -39,9 +36,9 @@ def draw(shown: Shown) -> None:
         st.error(literal(error), icon=":material/broken_image:")
         return
     if not table.union_a.sum() or not table.union_b.sum():
-        st.info("Neither masks nor predictions have a cell here: there is no IoU to compare.", icon=":material/info:")
+        st.info("Without a cell in mask or prediction there is no IoU to compare.", icon=":material/info:")
         return
-    _headline(scene, table, names)
+    against_head.headline(scene, table, names)
     if isinstance(found, Changes):
         _pixels(scene, found, names, shown.image)
     else:
@@ -71,81 +68,6 @@ def _nothing_beside(shown: Shown) -> None:
     st.button(label, icon=":material/compare:", key="errors_beside_best", on_click=beside.put, args=(best.id,))
 
 
-# ---- head
-
-
-def _head(scene: Scene, names: Names) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"From **{literal(names.a)}** to **{literal(names.b)}**", width="content")
-        st.button(
-            "Swap",
-            icon=":material/swap_horiz:",
-            key="errors_swap",
-            on_click=_swap,
-            args=(scene,),
-            help="The other one comes into view, this one stands beside it.",
-        )
-        st.caption(_differ(scene), width="stretch")
-
-
-def _swap(scene: Scene) -> None:
-    a, b = scene.predicted, scene.other
-    if a.run.id == b.run.id:
-        st.session_state["errors_which"] = b.which
-        return
-    state.choose_run(b.run.id)
-    beside.put(a.run.id)
-
-
-def _differ(scene: Scene) -> str:
-    """In which settings, at most three of them named."""
-    a, b = scene.predicted.run, scene.other.run
-    if a.id == b.id:
-        steps = [f"step {p.step}" for p in (scene.predicted, scene.other) if p.step is not None]
-        return f"Two checkpoints of one training{': ' if steps else ''}{' and '.join(steps)}."
-    keys = [key for key in runs_table.differing([a, b]) if key != "data.path"]
-    one, other = runs_table.rows([a, b])
-    parts = [
-        f"{runs_table.label(key)} ({runs_table.value_text(one.get(key))} → {runs_table.value_text(other.get(key))})"
-        for key in keys[:3]
-    ]
-    more = f" and {len(keys) - 3} more settings" if len(keys) > 3 else ""
-    return f"They differ in: {literal(', '.join(parts))}{more}." if parts else "They have the same settings."
-
-
-def _headline(scene: Scene, table: pd.DataFrame, names: Names) -> None:
-    found = changed.difference(scene, table, names)
-    iou_a, iou_b = (table[f"tp_{name}"].sum() / table[f"union_{name}"].sum() for name in "ab")
-    at = scene.threshold if "n_true" in table else 0.5
-    pooled = f"Pooled over the {len(table)} images that both have predicted, at threshold {at:.2f} for both."
-    cells = st.grid(3, min_column_width=150, gap="small")
-    with cells.cell():
-        st.metric(f"IoU of {names.a}", number(iou_a), help=pooled)
-    with cells.cell():
-        st.metric(f"IoU of {names.b}", number(iou_b), help=pooled)
-    with cells.cell():
-        st.metric(
-            "Change of IoU",
-            against_charts.signed(iou_b - iou_a),
-            _interval(found),
-            delta_color="off",
-            delta_arrow="off",
-            help=pooled,
-        )
-    st.markdown(literal(claim(found)), help=f"A point is 0.01 of pooled IoU. {_sentence(found.method)} {BEST_OF_SEEN}")
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _interval(found: Difference) -> str:
-    """Rounded as the sentence below rounds it, so that the two never seem to disagree."""
-    if found.low is None or found.high is None:
-        return "too few images for an interval"
-    return f"95 %: {plain(found.low)} to {plain(found.high)} points"
-
-
 # ---- what changed, in pixels
 
 
@@ -173,7 +95,7 @@ def _told(pooled: dict, names: Names) -> str:
     for fate, words in against_charts.FATES.items():
         n = pooled[f"{fate}_fp"] + pooled[f"{fate}_fn"]
         parts.append(f"{words} {n:,} px ({n / union:.2%})" if union else f"{words} {n:,} px")
-    return f"{_sentence(', '.join(parts))} of the {union:,} px that are cell in the mask or in {literal(names.a)}."
+    return f"{against_head.sentence(', '.join(parts))} of the {union:,} px that are cell in the mask or in {literal(names.a)}."
 
 
 def _by_class(rows: list[dict], iou_a: float, iou_b: float, names: Names) -> None:
