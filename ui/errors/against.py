@@ -95,7 +95,8 @@ def _told(pooled: dict, names: Names) -> str:
     for fate, words in against_charts.FATES.items():
         n = pooled[f"{fate}_fp"] + pooled[f"{fate}_fn"]
         parts.append(f"{words} {n:,} px ({n / union:.2%})" if union else f"{words} {n:,} px")
-    return f"{against_head.sentence(', '.join(parts))} of the {union:,} px that are cell in the mask or in {literal(names.a)}."
+    told = against_head.sentence(", ".join(parts))
+    return f"{told} of the {union:,} px that are cell in the mask or in {literal(names.a)}."
 
 
 def _by_class(rows: list[dict], iou_a: float, iou_b: float, names: Names) -> None:
