@@ -183,7 +183,7 @@ def _small(key: str, own: Figures, other: Figures | None, beside: str) -> str | 
 
 def table(split: str, own: Figures, other: Figures | None) -> str:
     """All numbers as a Markdown table: what, of which split, how averaged, and what emptiness counts as."""
-    heads = ["", split, *([_beside(split)] if other else []), "How it is averaged", "Without a cell"]
+    heads = ["Number", split, *([_beside(split)] if other else []), "How it is averaged", "Without a cell"]
     lines = [" | ".join(heads), " | ".join(["---"] * len(heads))]
     for key, (name, averaged, empty) in NUMBERS.items():
         values = [_full(each, key) for each in (own, other) if each is not None]
