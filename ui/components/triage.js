@@ -18,7 +18,7 @@ function beside(t, by) {
   return t.at;
 }
 
-function go(t, id) { t.at = id; t.why.value = ""; draw(t); }
+function go(t, id) { t.touched = true; t.at = id; t.why.value = ""; draw(t); }
 
 function say(t, verdict) {
   const item = current(t);
@@ -123,7 +123,8 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   Object.assign(t, { items: data.items, setState: setStateValue, trigger: setTriggerValue });
   const seen = new Set(data.seen);
   t.words = t.words.filter((word) => !seen.has(word.n));
-  if (!current(t)) t.at = (t.items.find((item) => fits(t, item)) ?? (t.filter === "open" ? t.items[0] : null))?.id ?? null;
+  // until something was judged the first is shown, also when suggestions come later
+  if (!current(t) || !t.touched) t.at = (t.items.find((item) => fits(t, item)) ?? (t.filter === "open" ? t.items[0] : null))?.id ?? null;
   draw(t);
   return () => { document.removeEventListener("keydown", t.onkeydown, true); TRIAGES.delete(root); };
 }
