@@ -23,6 +23,7 @@ from ui.literal import literal
 
 _COMPONENT = "triage_card"
 _ASKED, _DONE, _ERROR = "triage_allowed", "triage_words", "triage_write_error"
+_ACTED = "triage_acted"  # the state of the file that the part below has read
 
 
 def draw(shown: Shown) -> None:
@@ -101,6 +102,13 @@ def _queue(shown: Shown, listed: Sequence[Place], known: Mapping[str, Sequence[V
     if result.show is not None:
         _fly(scene, listed, result.show)
     verdicts.draw(scene, standing)
+    if st.session_state.get(_ACTED) not in (None, review.stamp(scene.data.path)) and st.button(
+        "Bring what acting on them would do up to date",
+        icon=":material/refresh:",
+        key="triage_refresh",
+        help="Reading the masks takes longer than a verdict may, so it is not done after each.",
+    ):
+        st.rerun(scope="app")
     act.draw(shown)
 
 
