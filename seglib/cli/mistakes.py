@@ -80,7 +80,8 @@ def _places(answer: Recurring, kind: str, of_one_run: bool) -> list[str]:
         share = f"{row['n_seen']} of {row['n_looks']}, " if n > 1 else ""
         since = f"since {row['born']}, " if n > 1 and of_one_run else ""
         won = f"+{row['won']:.4f} IoU if fixed, " if row["won"] == row["won"] else ""
-        others = f" and {row['n_frames'] - 1} more frames" if row["n_frames"] > 1 else ""
+        n_more = row["n_frames"] - 1
+        others = f" and {n_more} more frame{'s' * (n_more > 1)}" if n_more else ""
         where = f"{row['image']} at row {row['row']}, col {row['col']}{others}"
         lines.append(f"  {won}{share}{since}{row['class']}, {row['n_pixels']:.0f} px: {where}")
     return lines

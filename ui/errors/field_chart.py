@@ -117,5 +117,7 @@ def _ring(found: FieldMap, number: int, chosen: int | None) -> dict[str, Any]:
             "position": "top",
             "color": RING,
             "fontWeight": "bold",
+            "textBorderColor": "rgba(255,255,255,0.85)",  # so that it stands out on dark too
+            "textBorderWidth": 2,
         },
     }
