@@ -183,7 +183,7 @@ def sentence(driver: Driver, covariate: Covariate, noun: str = "cells") -> str:
     limit = f"{driver.limit:,.0f}" if covariate.whole else f"{driver.limit:.3g}"
     unit = f" {covariate.unit}" if covariate.unit and covariate.unit != "cells" else ""
     which = end(driver, covariate, f"{driver.items:.0%} of the {noun}".replace("%", " %"))
-    ends = f"up to {limit}{unit}" if driver.low else f"from {limit}{unit} on"
+    ends = f"{'' if limit == '0' else 'up to '}{limit}{unit}" if driver.low else f"from {limit}{unit} on"
     shares = f"{driver.union:.0%} of the cell pixels and {driver.wrong:.0%} of the wrong ones".replace("%", " %")
     return f"The {which} ({covariate.title.lower()} {ends}) have {shares}."
 
