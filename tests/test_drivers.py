@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from seglib.errors import drivers
+from seglib.errors import driver_curve, drivers
 from seglib.errors.cells import no_cells
 from seglib.errors.drivers import OF_CELLS, OF_IMAGES, per_cell, per_image, ranking
 from seglib.errors.report import measure
@@ -98,7 +98,7 @@ def test_shares_are_those_of_the_pixels(some):
 def test_the_curve_pools_every_cell_once(some):
     table = per_cell(some)
     for name in OF_CELLS:
-        found = drivers.curve(table, name)
+        found = driver_curve.curve(table, name)
         known = table[table[name].notna()]
         assert (found.n.sum(), found.wrong.sum(), found.union.sum()) == (
             len(known),
@@ -112,17 +112,17 @@ def test_the_curve_pools_every_cell_once(some):
 def test_intervals_come_from_the_draws(some):
     table = per_cell(some)
     n = table.image.nunique()
-    as_it_is = drivers.curve(table, "n_pixels", np.ones((50, n), int))
+    as_it_is = driver_curve.curve(table, "n_pixels", np.ones((50, n), int))
     assert as_it_is.error_low.tolist() == as_it_is.error.tolist() == as_it_is.error_high.tolist()
     drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=400)
-    found = drivers.curve(table, "n_pixels", drawn)
+    found = driver_curve.curve(table, "n_pixels", drawn)
     assert (found.error_low <= found.error).all() and (found.error <= found.error_high).all()
     assert (found.error_low < found.error_high).any()
     only_first = np.zeros((50, n), int)
     only_first[:, 0] = 1  # bins that hold no cell of the first image have no interval
     first = table[table.image == table.image[0]]
-    expected = drivers.curve(first, "frame")
-    assert drivers.curve(table, "frame", only_first).error_low.dropna().tolist() == pytest.approx(
+    expected = driver_curve.curve(first, "frame")
+    assert driver_curve.curve(table, "frame", only_first).error_low.dropna().tolist() == pytest.approx(
         expected.error.tolist()
     )
 
@@ -130,7 +130,7 @@ def test_intervals_come_from_the_draws(some):
 def test_nothing_is_said_of_too_little():
     empty = no_cells()
     assert ranking(per_cell(empty), OF_CELLS) == [] == ranking(per_image(empty), OF_IMAGES)
-    assert len(drivers.curve(per_cell(empty), "n_pixels")) == 0
+    assert len(driver_curve.curve(per_cell(empty), "n_pixels")) == 0
     one = measure([case(0, lambda labels, radii, rng: radii <= 4)]).cells
     assert ranking(per_image(one), OF_IMAGES) == []
     assert {d.name for d in ranking(per_cell(one), OF_CELLS)} <= set(OF_CELLS) - {

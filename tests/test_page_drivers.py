@@ -11,7 +11,7 @@ import streamlit as st
 from made_up_errors import made_up_errors
 from streamlit.testing.v1 import AppTest
 
-from seglib.errors import drivers
+from seglib.errors import driver_curve, drivers
 from seglib.errors.drivers import OF_CELLS, OF_IMAGES
 from seglib.runs import predicted
 from seglib.runs.store import Run
@@ -126,7 +126,7 @@ def points(figure) -> list[int]:
 
 def test_every_point_knows_its_row_and_many_are_thinned_the_same_way_every_time():
     table = some(100)
-    figure = driver_plot.cloud(table, "n_pixels", OF_CELLS["n_pixels"], drivers.curve(table, "n_pixels"))
+    figure = driver_plot.cloud(table, "n_pixels", OF_CELLS["n_pixels"], driver_curve.curve(table, "n_pixels"))
     assert points(figure) == list(range(100))
     for trace in figure.data[:2]:
         assert table.error[list(trace.customdata)].tolist() == list(trace.y)
@@ -144,7 +144,7 @@ def test_what_has_no_place_on_the_axis_is_no_point():
 
 def test_iou_is_that_of_the_cell_and_the_curve_turns_over():
     table = some(100)
-    curve = drivers.curve(table, "n_pixels", np.ones((10, 100), int))
+    curve = driver_curve.curve(table, "n_pixels", np.ones((10, 100), int))
     figure = driver_plot.cloud(table, "n_pixels", OF_CELLS["n_pixels"], curve, iou=True)
     assert set(figure.data[0].y) == {0.25}
     assert list(figure.data[-1].y) == pytest.approx((1 - curve.error).tolist())

@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from seglib.errors import drivers
-from seglib.errors.drivers import OF_CELLS, OF_IMAGES, Covariate, Driver
-from seglib.experiments import statistics
-from ui import crops, opened
-from ui.components.gallery import gallery
-from ui.errors import driver_plot
+from seglib.errors import driver_curve, drivers
+from ui.errors import driver_crops, driver_plot
 from ui.errors import scene as scenes
+from ui.errors.related import Look, Related, related
 from ui.errors.scene import Scene, Shown
 
-SHOWN = 24
-DRAWS = 2000
 CELLS, IMAGES = "Cells", "Images"
 _OF, _NAME, _Y, _INVENTED = "errors_drivers_of", "errors_driver", "errors_driver_y", "errors_drivers_invented"
-
-
-@dataclass(frozen=True)
-class Related:
-    """table: one row a cell or an image. found: what explains most first. drawn: bootstrap draws of the images, None
-    where there are too few independent ones; units: what they are drawn from."""
-
-    table: pd.DataFrame
-    covariates: Mapping[str, Covariate]
-    found: list[Driver]
-    drawn: np.ndarray | None
-    units: statistics.Units
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the section shows now. key: of everything that is kept until it changes."""
-
-    key: str
-    related: Related
-    noun: str
-    name: str
-    iou: bool
-
-    @property
-    def covariate(self) -> Covariate:
-        return self.related.covariates[self.name]
-
-    @property
-    def driver(self) -> Driver:
-        return next(driver for driver in self.related.found if driver.name == self.name)
 
 
 def draw(shown: Shown) -> None:
@@ -93,10 +55,10 @@ def _section(scene: Scene, cells: pd.DataFrame) -> None:
     """A fragment: choosing a property or points draws nothing else anew."""
     of, invented, iou = _switches()
     key = f"{scene.predicted.stamp}|{scene.threshold}|{of}|{invented}|{len(scene.indices)}"
-    related = _related(key, of == CELLS, invented, cells, scene)
+    about = related(key, of == CELLS, invented, cells, scene)
     noun = of.lower()
-    if not related.found:
-        n = len(related.table)
+    if not about.found:
+        n = len(about.table)
         st.info(
             f"{n} {noun if n != 1 else noun[:-1]} with a mistake or a cell: at least {drivers.LEAST} that differ, and "
             "one wrong pixel, are needed to say what goes with the mistakes.",
@@ -105,10 +67,10 @@ def _section(scene: Scene, cells: pd.DataFrame) -> None:
         return
     halves = st.grid(2, min_column_width=380, gap="medium")
     with halves.cell():
-        look = _ranking(key, related, noun, iou)
+        look = _ranking(key, about, noun, iou)
     with halves.cell():
         rows = _scatter(look)
-    _behind(scene, look, rows)
+    driver_crops.draw(scene, look, rows)
 
 
 def _switches() -> tuple[str, bool, bool]:
@@ -135,47 +97,25 @@ def _switches() -> tuple[str, bool, bool]:
     return of, invented, y == "IoU"
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _related(key: str, of_cells: bool, invented: bool, _cells: pd.DataFrame, _scene: Scene) -> Related:
-    there = _cells[_cells.image.isin(_scene.indices)]
-    covariates = OF_CELLS if of_cells else OF_IMAGES
-    table = drivers.per_cell(there, invented) if of_cells else drivers.per_image(there)
-    units = _units(drivers.per_image(there))
-    least = statistics.MIN_GROUPS if units.kind == "groups" else statistics.MIN_BLOCKS
-    rng = np.random.default_rng(0)
-    drawn = np.concatenate(list(statistics.weights(units, DRAWS, rng))) if units.n >= least else None
-    if drawn is not None:  # in the order of the table, which may lack images with invented cells alone
-        order = {image: i for i, image in enumerate(drivers.per_image(there).image)}
-        drawn = drawn[:, [order[image] for image in table.image.drop_duplicates()]]
-    return Related(table, covariates, drivers.ranking(table, covariates), drawn, units)
-
-
-def _units(images: pd.DataFrame) -> statistics.Units:
-    """Groups, or with few of them blocks of frames."""
-    rate = images.wrong.sum() / images.union.sum()
-    series = ((images.wrong - rate * images.union) / images.union.mean()).to_numpy(float)
-    return statistics.units_of(images.image.tolist(), images.group.tolist(), series)
-
-
 # ---- which explains most
 
 
-def _ranking(key: str, related: Related, noun: str, iou: bool) -> Look:
-    names = [driver.name for driver in related.found]
+def _ranking(key: str, about: Related, noun: str, iou: bool) -> Look:
+    names = [driver.name for driver in about.found]
     if st.session_state.get(_NAME) not in names:
         st.session_state[_NAME] = names[0]
     chosen = st.session_state[_NAME]
     st.markdown("**Where more is wrong than its share**")
     chart = f"errors_drivers_bars_{noun}"
     st.echarts_chart(
-        driver_plot.ranking_bars(related.found, related.covariates, noun, chosen),
+        driver_plot.ranking_bars(about.found, about.covariates, noun, chosen),
         height=34 * len(names) + 16,
         key=chart,
         on_select=partial(_clicked, chart, names),
         alt="Bars, one a property, as long as the share of wrong pixels in its worst quarter beyond that of all pixels",
     )
-    st.selectbox("Look at", names, key=_NAME, format_func=lambda name: related.covariates[name].title)
-    look = Look(key, related, noun, chosen, iou)
+    st.selectbox("Look at", names, key=_NAME, format_func=lambda name: about.covariates[name].title)
+    look = Look(key, about, noun, chosen, iou)
     st.markdown(_said(look))
     st.caption(f"{look.covariate.about} {_certainty(look)}")
     return look
@@ -231,73 +171,6 @@ def _scatter(look: Look) -> list[int]:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _figure(key: str, name: str, iou: bool, _look: Look) -> go.Figure:
     table, covariate = _look.related.table, _look.covariate
-    curve = drivers.curve(table, name, _look.related.drawn)
+    curve = driver_curve.curve(table, name, _look.related.drawn)
     lines = drivers.along_frames(table) if name == "frame" and _look.noun == "images" else None
     return driver_plot.cloud(table, name, covariate, curve, lines=lines, iou=iou)
-
-
-# ---- what is behind it
-
-
-def _behind(scene: Scene, look: Look, rows: list[int]) -> None:
-    table = look.related.table
-    chosen = table.loc[rows] if rows else drivers.at_the_end(table, look.driver)
-    chosen = chosen.sort_values("wrong", ascending=False, kind="stable")
-    what = "Selected" if rows else "Nothing is selected: the quarter of the sentence"
-    wrong, union = int(chosen.wrong.sum()), int(chosen.union.sum())
-    shown = chosen.head(SHOWN)
-    part = f" The {len(shown)} with most wrong pixels:" if len(chosen) > len(shown) else ""
-    noun = look.noun if len(chosen) != 1 else look.noun[:-1]
-    st.markdown(
-        f"**{what}, {len(chosen):,} {noun}**: {wrong:,} of {int(table.wrong.sum()):,} wrong px, pooled error rate "
-        f"{wrong / max(union, 1):.3f}.{part}"
-    )
-    records = shown.to_dict("records")
-    items = [_item(scene, number, row, look) for number, row in enumerate(records)]
-    picked = gallery(
-        items,
-        key=f"errors_drivers_behind_{look.noun}",
-        size_px=112,
-        noun=(look.noun[:-1], look.noun),
-        toggle="Mark the mistakes",
-        smooth=True,
-    ).pick
-    if picked is not None and 0 <= int(picked) < len(shown):
-        row = records[int(picked)]
-        scenes.show(row["image"], _target(row) if look.noun == "cells" else None)
-        st.rerun()
-
-
-def _item(scene: Scene, number: int, row: Mapping[str, Any], look: Look) -> dict[str, Any]:
-    index, place = scene.indices[row["image"]], scene.rows[row["image"]]
-    plain, marked = (
-        crops.crop_url(
-            scene.name,
-            scene.data,
-            index,
-            scene.predicted,
-            place,
-            row if look.noun == "cells" else None,
-            threshold=scene.threshold,
-            size_px=224,
-            overlay=on,
-        )
-        for on in (False, True)
-    )
-    value = row[look.name]
-    text = f"{value:,.0f}" if look.covariate.whole else f"{value:.3g}"
-    return {
-        "id": number,
-        "thumb": plain,
-        "outlined": marked,
-        "caption": opened.short_name(row["image"]),
-        "note": f"{row['wrong']} px, {100 * row['error']:.0f} % wrong · {look.covariate.title.lower()} {text}",
-    }
-
-
-def _target(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Where the viewer flies, and what it calls the place."""
-    place = {name: int(row[name]) for name in ("row", "col", "height", "width")}
-    name = f"cell {row['cell']}" if row["kind"] == "truth" else "invented cell"
-    kind = "fp" if row["fp"] > row["fn"] else "fn"
-    return {**place, "kind": kind, "class": "other", "label": f"{name}: {100 * row['error']:.0f} % wrong"}
