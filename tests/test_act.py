@@ -150,6 +150,7 @@ def test_a_version_shows_its_changes_and_takes_them_back(data, home):
     made = change_pictures.version_of(opened.dataset("data-v2"))
     rows = change_pictures.listed(made.done)
     assert [row["change"] for row in rows] == ["Fill in", "Fill in"] and rows[0]["px"] == 25
+    assert rows[0]["before"].endswith(" px cell, cells 1")
     inputs = acting.taking_back_inputs(home / "data-v2", [changes[0].id], home / "data-v3")
     assert jobs.find("version", inputs).id != jobs.find("version", {**inputs, "take_back": [changes[1].id]}).id
 

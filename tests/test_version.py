@@ -117,10 +117,17 @@ def test_all_taken_back_is_the_original_and_one_taken_back_is_the_rest(discs, tm
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, 2**32 - 1), st.lists(st.sampled_from(["fill", "erase", "ignore"]), min_size=1, max_size=6))
-def test_applying_and_taking_all_back_gives_the_same_pixels(tmp_path_factory, seed, actions):
+@given(
+    st.integers(0, 2**32 - 1),
+    st.lists(st.sampled_from(["fill", "erase", "ignore"]), min_size=1, max_size=6),
+    st.booleans(),
+)
+def test_applying_and_taking_all_back_gives_the_same_pixels(tmp_path_factory, seed, actions, binary):
     folder = tmp_path_factory.mktemp("property")
     data = open_dataset(make_disc_data(folder / "a", 2, 1))
+    for record in data.records if binary else ():
+        file = data.path / record.mask
+        cv2.imwrite(str(file), (cv2.imread(str(file), cv2.IMREAD_UNCHANGED) > 0).astype(np.uint8) * 255)
     rng = np.random.default_rng(seed)
     made = {}
     for action in actions:

@@ -35,6 +35,12 @@ from ui import opened, pixels, registry, routes
 SIZE_PX = 168
 _GREEN, _ORANGE, _BLUE = (115, 158, 0), (0, 159, 230), (233, 180, 86)  # BGR, as in the viewer
 _TINT = 0.5
+_NUMBERS = {
+    "foreground_px": "{:,} px cell",
+    "cells": "cells {:,}",
+    "ignored_px": "{:,} px ignored",
+    "weight": "weight {:g}",
+}
 ACTIONS = {"fill": "Fill in", "erase": "Erase", "ignore": "Ignore", "weight": "Draw more often"}
 _COLOURS = {"fill": _ORANGE, "erase": _BLUE, "ignore": (160, 160, 160), "weight": _ORANGE}
 
@@ -107,7 +113,10 @@ def listed(done: Sequence[Done]) -> list[dict[str, Any]]:
 
 
 def _row(done: Done) -> dict[str, Any]:
-    before, after = ([f"{k} {v:g}" for k, v in side.items()] for side in (done.effect.before, done.effect.after))
+    before, after = (
+        [_NUMBERS.get(name, name + " {}").format(value) for name, value in side.items()]
+        for side in (done.effect.before, done.effect.after)
+    )
     return {
         "change": ACTIONS[done.change.action],
         "image": opened.short_name(done.change.image),
