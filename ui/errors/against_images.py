@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from ui import delta, opened
+from ui import delta, opened, routes
 from ui.components.gallery import gallery
 from ui.errors import against_charts
 from ui.errors import scene as scenes
@@ -116,8 +116,6 @@ def _item(scene: Scene, row) -> dict:
         "note": f"{row.iou_a:.3f} → {row.iou_b:.3f}",
     }
     if row.image not in scene.other_rows:
-        from ui import routes
-
         plain = routes.thumb_url(scene.name, scene.data, index)
         return {**item, "thumb": plain, "outlined": None}
     a, b = (scene.predicted, scene.rows[row.image]), (scene.other, scene.other_rows[row.image])

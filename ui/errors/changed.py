@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from seglib.errors.budget import CLASSES, pool
 from seglib.errors.compare import COUNTS, Changes, compare, overlaps
 from seglib.exceptions import InputError
 from seglib.experiments import answers
@@ -138,8 +139,6 @@ def _seed(run: Run) -> int:
 def budgets_of(scene: Scene) -> tuple[dict[str, int], dict[str, int]] | None:
     """Pixels of each class and `union` of both at STORED_THRESHOLD, over the shared images; None where either run has
     none stored."""
-    from seglib.errors.budget import CLASSES, pool
-
     found = []
     for predicted in (scene.predicted, scene.other):
         try:
