@@ -142,6 +142,11 @@ def test_existing_folders_and_those_inside_are_refused(data, home):
     assert act_version.free_folder(home / "data-v7") == home / "data-v8"
 
 
+def test_beside_what_cannot_be_written_the_folder_goes_to_the_demo_data(data, home, monkeypatch):
+    monkeypatch.setattr(act_version, "writable", lambda folder: False)
+    assert act_version.free_folder(Path("/mnt/camera/colony")) == home / "colony-v2"
+
+
 def test_a_version_shows_its_changes_and_takes_them_back(data, home):
     dataset = opened.dataset("data")
     changes = [say(data, dataset.records[i].image, "fp", "label_wrong") for i in dataset.indices("train")[:2]]

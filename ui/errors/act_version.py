@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from seglib.data.changes import WEIGHT_CAP, Change
+from seglib.data.substitute import writable
 from seglib.data.version import check_place, weights_after
 from seglib.errors.corrections import Plan, on_val
 from seglib.exceptions import InputError
@@ -137,12 +138,16 @@ def _make(scene: Scene, plan: Plan, changes: Sequence[Change]) -> None:
 
 
 def free_folder(data: Path) -> Path:
-    """`<folder>-v2` beside the original, or the next number that is free; the version of a version goes on counting."""
+    """`<folder>-v2` beside the original, or the next number that is free; the version of a version goes on counting.
+
+    Beside the demo data where nothing can be written beside the original.
+    """
     stem, number = data.name, 2
+    place = data.parent if writable(data.parent) else registry.demo_folder().parent
     head, _, tail = stem.rpartition("-v")
     if head and tail.isdigit():
         stem, number = head, int(tail) + 1
-    names = (data.parent / f"{stem}-v{i}" for i in range(number, number + 1000))
+    names = (place / f"{stem}-v{i}" for i in range(number, number + 1000))
     return next(folder for folder in names if not folder.exists())
 
 
