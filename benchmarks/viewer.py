@@ -38,7 +38,7 @@ from seglib.data.dataset import open_dataset  # noqa: E402
 
 FRAME_MS, HIGH_MS = 18, 34
 OPEN_MS = {512: 400, 2048: 900}
-WAIT_MS = 300_000
+WAIT_MS = 90_000
 TILE_PX = 512
 
 # One act a frame for n frames -> ms from frame to frame. The first few warm up.
@@ -123,6 +123,8 @@ def said(name: str, ms: list[float], goals: tuple[float, float] | None, work: li
 
 def at_rest(tab) -> None:
     tab.locator(".viewer[data-ready]").wait_for()
+    shown = Path(tab.locator(".viewer").get_attribute("data-title")).stem
+    tab.get_by_role("heading", name=shown, exact=True).wait_for()  # the page has followed
     tab.wait_for_selector(SETTLED)
     tab.wait_for_timeout(800)  # what comes next is fetched meanwhile
 
