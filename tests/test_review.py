@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -159,16 +160,24 @@ def test_a_read_only_folder_is_kept_in_the_cache_and_read_with_its_own(data, mon
     monkeypatch.undo()
 
 
-def _many(data, name):
-    for number in range(50):
-        review.append(data, word(row=100 * number, image=f"{name}.png"))
+WRITER = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from seglib.errors import review
+data, name = Path(sys.argv[1]), sys.argv[2]
+(one,) = review.standing(data)
+for number in range(1, 51):
+    review.append(data, replace(one, row=100 * number, image=name))
+"""
 
 
 def test_two_writers_lose_nothing(data):
-    workers = [multiprocessing.get_context("spawn").Process(target=_many, args=(data, name)) for name in "ab"]
-    [worker.start() for worker in workers]
-    [worker.join() for worker in workers]
-    assert len(review.history(data)) == len(review.standing(data)) == 100
+    review.append(data, word())
+    # processes of their own, not forks: a lock must hold between programs
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(data), f"{name}.png"]) for name in "ab"]
+    assert [writer.wait(120) for writer in writers] == [0, 0]
+    assert len(review.history(data)) == len(review.standing(data)) == 101
 
 
 def test_the_stamp_changes_with_every_word(data):
