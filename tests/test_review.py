@@ -166,7 +166,7 @@ from dataclasses import replace
 from pathlib import Path
 from seglib.errors import review
 data, name = Path(sys.argv[1]), sys.argv[2]
-(one,) = review.standing(data)
+one = review.history(data)[0]
 for number in range(1, 51):
     review.append(data, replace(one, row=100 * number, image=name))
 """
