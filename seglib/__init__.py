@@ -3,4 +3,4 @@
 Importing the package is cheap: it loads neither torch nor OpenCV; import the room you need.
 """
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
