@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from seglib.errors.drivers import Covariate, Driver, end
 
-MAX_POINTS = 1000  # a browser without a graphics card takes 0.2 s for them; the rest are drawn by lot
+MAX_POINTS = 600  # a browser without a graphics card takes 0.2 s for them; the rest are left out by lot
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")  # Okabe & Ito's, without that of the curve
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross")
 OTHERS, OTHER_GROUPS = "#999999", "other groups"
