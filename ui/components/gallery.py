@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
+
+import streamlit as st
 
 from ui.components.assets import ignore, register
 
@@ -23,6 +26,7 @@ def gallery(
     smooth: bool = False,
     noun: tuple[str, str] = ("image", "images"),
     toggle: str | None = "Mask outlines",
+    on_pick: Callable[[Any], None] | None = None,
 ):
     """Draw the grid, or one row that scrolls sideways (`strip`).
 
@@ -34,6 +38,8 @@ def gallery(
     noun: what an item is, one and many. toggle: what the tick box that swaps `thumb` for `outlined` says;
     None: no such line, `outlines` decides.
     smooth: shrink pictures without leaving lines out; else pixels stay squares.
+    on_pick: told the id that was clicked before the page is drawn, so that what stands above the gallery is drawn once;
+    not within a fragment, whose run draws nothing above it.
     The result has `pick`: the id of the item that was clicked, for one run.
     """
     data = {
@@ -46,4 +52,21 @@ def gallery(
         "noun": list(noun),
         "toggle": toggle,
     }
-    return _mount(data=data, key=key, on_pick_change=ignore)
+    if on_pick is None:
+        return _mount(data=data, key=key, on_pick_change=ignore)
+    result = _mount(data=data, key=key, on_pick_change=partial(_tell, key, on_pick))
+    if result.pick is not None and not st.session_state.pop(_told(key), False):
+        on_pick(result.pick)
+        st.rerun()
+    return result
+
+
+def _tell(key: str, on_pick: Callable[[Any], None]) -> None:
+    picked = st.session_state[key].pick
+    if picked is not None:
+        st.session_state[_told(key)] = True
+        on_pick(picked)
+
+
+def _told(key: str) -> str:
+    return f"{key}_told"

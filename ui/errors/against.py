@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -13,8 +15,8 @@ from seglib.exceptions import InputError
 from ui import delta, navigation, opened, progress
 from ui.components.gallery import gallery
 from ui.errors import against_charts, against_head, against_images, beside, changed, source
-from ui.errors import scene as scenes
 from ui.errors.changed import Names
+from ui.errors.region_gallery import fly
 from ui.errors.scene import Scene, Shown
 from ui.errors.words import many, one
 from ui.literal import literal
@@ -208,17 +210,14 @@ def _gallery(scene: Scene, table: pd.DataFrame, key: str) -> None:
         for i, row in enumerate(rows)
     ]
     with st.container(height=400, border=False):
-        picked = gallery(
+        gallery(
             items,
             key=f"errors_{key}",
             size_px=104,
             noun=("place", "places"),
             toggle="Mark what changed",
             smooth=True,
-        ).pick
+            on_pick=partial(fly, rows),
+        )
     if len(table) > len(rows):
         st.caption(f"The {len(rows)} largest of {len(table):,}. Click one to fly there.")
-    if picked is not None:
-        row = rows[int(picked)]
-        scenes.show(row["image"], {name: row[name] for name in ("kind", "class", "row", "col", "height", "width")})
-        st.rerun()

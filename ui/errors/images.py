@@ -54,7 +54,7 @@ def _counted(first: int, n_here: int, n_listed: int, n_all: int) -> None:
 
 
 def _strip(scene: Scene, rows: pd.DataFrame, image: str, order: str) -> None:
-    picked = gallery(
+    gallery(
         [_item(scene, row, order) for row in rows.itertuples()],
         key="errors_images",
         size_px=122,
@@ -63,10 +63,8 @@ def _strip(scene: Scene, rows: pd.DataFrame, image: str, order: str) -> None:
         selected=scene.indices[image],
         outlines=True,
         toggle="Mark the mistakes",
-    ).pick
-    if picked is not None and picked != scene.indices[image]:
-        scenes.show(scene.data.records[picked].image)
-        st.rerun()
+        on_pick=lambda picked: scenes.show(scene.data.records[picked].image),
+    )
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -39,11 +40,13 @@ def region_gallery(
     size_px: int = 104,
     strip: bool = False,
     courses: list[list[int]] | None = None,
+    in_fragment: bool = False,
 ) -> None:
     """Crops of regions (image, kind, class, row, col, height, width, n_pixels); clicking one opens it in the viewer.
 
     marked: whether mistakes are drawn in; None leaves that to a tick box of the gallery. notes, courses: one a region,
     all of whose images must then be in the scene; a course is its size in px over time, drawn as little bars.
+    in_fragment: whether it is drawn in a fragment.
     """
     rows = [row for row in regions.to_dict("records") if row["image"] in scene.indices]
     items = [_item(scene, row, number) for number, row in enumerate(rows)]
@@ -52,14 +55,26 @@ def region_gallery(
     for item, course in zip(items, courses or []):
         item["course"] = course
     toggle, outlines = ("Mark the mistakes", True) if marked is None else (None, marked)
-    noun = ("mistake", "mistakes")
+    told = partial(fly, rows)
     picked = gallery(
-        items, key=key, size_px=size_px, noun=noun, toggle=toggle, outlines=outlines, strip=strip, smooth=True
+        items,
+        key=key,
+        size_px=size_px,
+        noun=("mistake", "mistakes"),
+        toggle=toggle,
+        outlines=outlines,
+        strip=strip,
+        smooth=True,
+        on_pick=None if in_fragment else told,
     ).pick
-    if picked is not None:
-        row = rows[int(picked)]
-        scenes.show(row["image"], {name: row[name] for name in ("kind", "class", "row", "col", "height", "width")})
+    if in_fragment and picked is not None:
+        told(picked)
         st.rerun()
+
+
+def fly(rows: list[dict[str, Any]], picked: Any) -> None:
+    row = rows[int(picked)]
+    scenes.show(row["image"], {name: row[name] for name in ("kind", "class", "row", "col", "height", "width")})
 
 
 def _item(scene: Scene, row: dict[str, Any], number: int) -> dict[str, Any]:

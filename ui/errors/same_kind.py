@@ -136,5 +136,12 @@ def _crops(scene: Scene, row: _Row, marked: bool) -> None:
     ending = " · gone now" if row.gone else ""
     notes = [f"{n} px{ending}" for n in chosen.n_pixels]
     region_gallery(
-        scene, chosen, key=f"{key}_{page}", marked=marked, notes=notes, size_px=120 if whole else 136, strip=not whole
+        scene,
+        chosen,
+        key=f"{key}_{page}",
+        marked=marked,
+        notes=notes,
+        size_px=120 if whole else 136,
+        strip=not whole,
+        in_fragment=True,
     )
