@@ -84,6 +84,7 @@ def middle(viewer: Locator) -> tuple[float, ...]:
 
 
 def rests(viewer: Locator) -> bool:
+    """To be asked after whether the camera has moved: before a flight it rests too."""
     return viewer.get_attribute("data-flying") == "false"
 
 
@@ -169,22 +170,22 @@ def test_mistakes_are_flown_to_by_click_and_by_key(app, tab, home):
     listed = viewer.locator(".regions button")
     listed.nth(1).click()
     expect(listed.nth(1)).to_have_attribute("aria-pressed", "true")
-    assert wait_until(lambda: rests(viewer) and number(viewer, "zoom") > 2), camera(viewer)
+    assert wait_until(lambda: number(viewer, "zoom") > 2 and rests(viewer)), camera(viewer)
     first = middle(viewer)
     panel(viewer, "errors").focus()
     tab.keyboard.press("n")
     expect(listed.nth(2)).to_have_attribute("aria-pressed", "true")
-    assert wait_until(lambda: rests(viewer) and middle(viewer) != first)
+    assert wait_until(lambda: middle(viewer) != first and rests(viewer))
     tab.keyboard.press("p")
     expect(listed.nth(1)).to_have_attribute("aria-pressed", "true")
-    assert wait_until(lambda: rests(viewer) and middle(viewer) == first), (first, camera(viewer))
+    assert wait_until(lambda: middle(viewer) == first and rests(viewer)), (first, camera(viewer))
     tab.wait_for_selector(browser.SETTLED)
     assert middle(viewer) == first  # Python was told, and has taken nothing away
     panel(viewer, "errors2").focus()  # the other run's mistakes
     expect(viewer.locator("[data-side=other]")).to_have_attribute("aria-pressed", "true")
     tab.keyboard.press("n")
     expect(listed.nth(0)).to_have_attribute("aria-pressed", "true")
-    assert wait_until(lambda: rests(viewer) and middle(viewer) != first)
+    assert wait_until(lambda: middle(viewer) != first and rests(viewer))
     tab.wait_for_selector(browser.SETTLED)
     tab.keyboard.press("Escape")
     panel(viewer, "errors2").click()  # in the middle of the panel, where the chosen one lies
