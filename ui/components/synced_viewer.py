@@ -81,32 +81,13 @@ def synced_viewer(
     is "own" or "other") and `threshold` (where the slider was let go; None until it was moved). Zoom and place are kept
     from image to image.
     """
-    other = {
-        "name": other_name,
-        "regions": _places(other_regions),
-        "total": other_n_regions,
-        "curve": _plain(other_curve),
-    }
-    data = {
-        "image": image_url,
-        "labels": labels_url,
-        "probability": probability_url,
-        "other_probability": other_probability_url,
-        "name": name,
-        "other": other if other_probability_url else None,
-        "threshold": threshold,
-        "regions": _places(regions),
-        "total": n_regions,
-        "selected": selected,
-        "title": title,
-        "reveal": reveal,
-        "curve": _plain(curve),
-        "curve_note": curve_note,
-        "split": split,
-        "around": [dict(one) for one in around],
-        "heard": heard,
-        "key": key,
-    }
+    addresses = {"image": image_url, "labels": labels_url, "probability": probability_url}
+    found = {"regions": _places(regions), "total": n_regions, "curve": _plain(curve), "name": name}
+    beside = {"regions": _places(other_regions), "total": other_n_regions, "curve": _plain(other_curve)}
+    second = {**beside, "name": other_name} if other_probability_url else None
+    asked = {"threshold": threshold, "selected": selected, "reveal": reveal, "title": title, "heard": heard, "key": key}
+    told = {"split": split, "curve_note": curve_note, "around": [dict(one) for one in around]}
+    data = {**addresses, **found, **asked, **told, "other_probability": other_probability_url, "other": second}
     return _mount(data=data, key=key, on_pick_change=ignore, on_threshold_change=ignore, on_go_change=on_go)
 
 
